@@ -1,0 +1,6 @@
+"""Deep generative clustering and semi-supervised learning for scikit-learn."""
+
+from sksemi._gmvae import GMVAEClusterer
+
+__all__ = ["GMVAEClusterer"]
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,486 @@
+"""The base of every estimator: fit, inference in batches, seeds, device, callbacks.
+
+The only place where arrays become tensors.
+"""
+
+import copy
+import threading
+import warnings
+import weakref
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sksemi import _validation
+from sksemi._networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
+from sksemi._training import Data, evaluate, train
+from sksemi._validation import Interval, StrOptions, _fit_context
+from sksemi.metrics import clustering_accuracy
+
+# Products of float32 matrices differ in the last bits with the number of rows, so
+# every batch is padded to this many: then no result depends on its neighbours.
+INFERENCE_BATCH = 256
+
+# torch's generators are shared by all threads of a process.
+_RNG_LOCK = threading.RLock()
+
+# Copies of models on a GPU for inference; the models themselves stay on the CPU.
+_DEVICE_COPIES = weakref.WeakKeyDictionary()
+_DEVICE_COPIES_LOCK = threading.Lock()
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch's generators of the CPU and one device, then give them back.
+
+    Parameters
+    ----------
+    seed : int or None
+        None leaves the generators as they are.
+    device : torch.device
+    """
+    on_gpu = device.type == "cuda"
+    devices = [device.index] if on_gpu else []
+    with _RNG_LOCK, torch.random.fork_rng(devices=devices):
+        if seed is not None:
+            # not torch.manual_seed, which reseeds every GPU
+            torch.default_generator.manual_seed(seed)
+            if on_gpu:
+                torch.cuda.default_generators[device.index].manual_seed(seed)
+        yield
+
+
+def as_tensor(X):
+    """Tensor over an array's memory, read-only arrays included; never written to."""
+    if any(stride < 0 for stride in X.strides):
+        X = np.ascontiguousarray(X)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(np.asarray(X))
+
+
+class DeepEstimator(BaseEstimator):
+    """What all estimators share. A method's estimator overrides `_make_model`."""
+
+    _parameter_constraints = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "network": [StrOptions({"auto", "mlp", "conv"}), callable],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "image_shape": ["array-like", None],
+    }
+
+    def _make_model(self, device):
+        """Describe the module: a `functools.partial` that builds it, all arguments in.
+
+        Read after X and y were checked: ``n_features_in_``, ``image_shape_``,
+        ``classes_``, ``n_labels_`` and ``likelihood_`` stand.
+        """
+        raise NotImplementedError
+
+    def _schedule_length(self):
+        """Epochs until every schedule has ended; early stopping counts from there."""
+        return 0
+
+    def _check_data(self, X):
+        """Set what a method learns from the checked rows before its model is made."""
+
+    # ---------------------------------------------------------------- fit
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the model to rows of which some, all or none carry a label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
+                (n_samples, C, H, W)
+            Rows, or images. uint8 values are divided by 255.
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one; None means no labels at all. Strings go
+            into an object array beside the integer -1.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For unusable X, y or parameters; the message names the remedy.
+        FloatingPointError
+            If the loss becomes non-finite. After any error the estimator is as it
+            was before the call.
+        """
+        root = self._init_callback_context(
+            max_subtasks=self.max_iter if self.n_init == 1 else self.n_init
+        )
+        before = dict(vars(self))
+        try:
+            self._fit(X, y, root)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _fit(self, X, y, root):
+        resume = self.warm_start and hasattr(self, "model_")
+        earlier = dict(vars(self)) if resume else {}
+        vars(self).pop("model_", None)
+
+        root.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        device = _validation.check_device(self.device)
+        rows = _validation.check_X(
+            self, X, image_shape=self.image_shape, reset=not resume
+        )
+        codes, labels = _validation.check_y(y, len(rows))
+        self.classes_ = _validation.check_n_clusters(
+            self.n_clusters, labels, len(rows)
+        )
+        self.n_labels_ = len(labels)
+        if resume:
+            self._check_warm_start(earlier)
+        else:
+            self._check_data(rows)
+            self._build = self._make_model(device)
+
+        data = Data(*self._place(rows, codes, device), self.scale_)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        best = None
+        with seeded(seed, device):
+            for i in range(1 if resume else self.n_init):
+                if resume:
+                    model = copy.deepcopy(earlier["model_"]).to(device)
+                    state = earlier.get("_state")
+                    earlier_history = earlier["history_"]
+                else:
+                    model, state, earlier_history = self._build().to(device), None, []
+                    self._seed = seed
+                task = root
+                if self.n_init > 1:
+                    task = root.subcontext("restart", max_subtasks=self.max_iter)
+                    task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                follow = _EpochTasks(self, model, task, X, y, device, earlier_history)
+                state, history = train(
+                    model,
+                    data,
+                    max_iter=self.max_iter,
+                    batch_size=self.batch_size,
+                    learning_rate=self.learning_rate,
+                    state=state,
+                    after_epoch=follow,
+                )
+                if task is not root:
+                    task.call_on_fit_task_end(estimator=self, X=X, y=y)
+                score = 0.0
+                if self.n_init > 1:
+                    with seeded(seed, device):
+                        score = evaluate(
+                            model,
+                            data,
+                            batch_size=self.batch_size,
+                            epoch=state["epoch"],
+                        )
+                if best is None or score < best[0]:
+                    best = score, model, state, earlier_history + history
+        _, model, state, self.history_ = best
+        self._finish(model, state)
+        self.labels_ = self._predict(rows)
+        root.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes=dict
+        )
+
+    def _finish(self, model, state):
+        self.model_ = model.cpu().eval()
+        self.n_iter_ = state["epoch"]
+        vars(self).pop("_state", None)
+        if self.warm_start:
+            self._state = state
+
+    def _check_warm_start(self, earlier):
+        if self.classes_.tolist() != earlier["classes_"].tolist():
+            raise ValueError(
+                f"warm_start=True, but y and n_clusters now make the clusters "
+                f"{self.classes_.tolist()} and the fit to go on from has "
+                f"{earlier['classes_'].tolist()}. Set warm_start=False to start anew."
+            )
+        if self.n_labels_ != earlier["n_labels_"]:
+            raise ValueError(
+                f"warm_start=True, but y now has {self.n_labels_} labels and the fit "
+                f"to go on from had {earlier['n_labels_']}. Set warm_start=False to "
+                "start anew."
+            )
+
+    def _place(self, rows, codes, device):
+        """Rows and labels as tensors, on the device if the rows fit there."""
+        x, y = as_tensor(rows), torch.from_numpy(codes).to(device)
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if x.nbytes < free / 2:
+                x = x.to(device)
+        return x, y
+
+    def _architecture(self, device):
+        """Resolve parameters that every network needs: see `_make_model`."""
+        network = self.network
+        if network == "auto":
+            network = "mlp" if self.image_shape_ is None else "conv"
+        if network == "conv":
+            if self.image_shape_ is None:
+                raise ValueError(
+                    'network="conv" needs images: pass X as (n_samples, channels, '
+                    "height, width), or give image_shape=(channels, height, width)."
+                )
+            if min(self.image_shape_[1:]) < MIN_IMAGE_SIDE:
+                raise ValueError(
+                    f"Images of {self.image_shape_[1]}x{self.image_shape_[2]} are too "
+                    f"small for the convolutional network, which needs "
+                    f'{MIN_IMAGE_SIDE}x{MIN_IMAGE_SIDE}: set network="mlp".'
+                )
+        sizes = tuple(np.atleast_1d(self.hidden_layer_sizes).tolist())
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold positive "
+                "integers."
+            )
+        bfloat16 = self.precision == "bfloat16" or (
+            self.precision == "auto" and bfloat16_is_fast(device)
+        )
+        return {
+            "n_features": self.n_features_in_,
+            "image_shape": self.image_shape_,
+            "n_clusters": len(self.classes_),
+            "n_labels": self.n_labels_,
+            "network": network,
+            "hidden_layer_sizes": sizes,
+            "activation": self.activation,
+            "bfloat16": bfloat16,
+        }
+
+    # ---------------------------------------------------------- inference
+
+    def _check(self, X):
+        check_is_fitted(self)
+        return _validation.check_X(self, X)
+
+    def _on_device(self):
+        """Return the model and its device, copied to a GPU if one is to be used."""
+        device = _validation.check_device(self.device)
+        if device.type == "cpu":
+            return self.model_, device
+        with _DEVICE_COPIES_LOCK:
+            copies = _DEVICE_COPIES.setdefault(self.model_, {})
+            if device not in copies:
+                copies[device] = copy.deepcopy(self.model_).to(device)
+            return copies[device], device
+
+    def _infer(self, X, function):
+        """Apply ``function(model, x)`` to checked rows, scaled: see `_map`."""
+        return self._map(X, lambda model, x: function(model, x / self.scale_))
+
+    def _map(self, rows, function):
+        """Apply ``function(model, rows)`` in batches of one size.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_columns)
+        function : callable
+            From the module and a (INFERENCE_BATCH, n_columns) tensor to a tensor
+            with as many rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, ...)
+        """
+        model, device = self._on_device()
+        rows = as_tensor(rows)
+        results = []
+        with torch.inference_mode():
+            for start in range(0, len(rows), INFERENCE_BATCH):
+                batch = rows[start : start + INFERENCE_BATCH].to(device, torch.float32)
+                n = len(batch)
+                if n < INFERENCE_BATCH:
+                    filling = batch[-1:].expand(INFERENCE_BATCH - n, -1)
+                    batch = torch.cat([batch, filling])
+                # one memory layout, whatever the rows had
+                result = function(model, batch.contiguous())
+                results.append(result[:n].cpu().numpy())
+        return np.concatenate(results)
+
+    def _predict_proba(self, X):
+        return self._infer(X, lambda model, x: model.predict(x))
+
+    def _predict(self, X):
+        return self.classes_[self._predict_proba(X).argmax(1)]
+
+    def _like_input(self, rows):
+        """Rows (n, n_features) in the layout that fit saw."""
+        return rows.reshape(-1, *self.layout_)
+
+    def _noise(self, shape, seed, device):
+        """Draw standard normal noise that no other call shares."""
+        generator = torch.Generator().manual_seed(int(seed))
+        return torch.randn(shape, generator=generator).to(device)
+
+    def predict(self, X):
+        """Most probable cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Entries of ``classes_``.
+        """
+        return self._predict(self._check(X))
+
+    def predict_proba(self, X):
+        """Probability of each cluster, q(y given x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters)
+            Columns in the order of ``classes_``.
+        """
+        return self._predict_proba(self._check(X))
+
+    def score(self, X, y=None):
+        """Objective without y, accuracy over the labelled rows with y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+        y : array-like of shape (n_samples,), default=None
+            Rows with -1 do not count. After a fit without any label, cluster numbers
+            mean nothing and the accuracy is that of the best one-to-one matching.
+
+        Returns
+        -------
+        float
+            Higher is better. nan, with a warning, if y has no label.
+        """
+        X = self._check(X)
+        if y is None:
+            return self._objective(X)
+        labelled, y = _validation.check_y_score(y, len(X))
+        if not labelled.any():
+            return float("nan")
+        predicted = self._predict(X[labelled])
+        if self.n_labels_ == 0:
+            return clustering_accuracy(y, predicted)
+        return float(np.mean(predicted == y))
+
+    # ------------------------------------------------------------ pickles
+
+    def __getstate__(self):
+        """Weights as arrays beside the recipe of the module, for pickle and skops."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = {
+                name: tensor.numpy(force=True)
+                for name, tensor in state["model_"].state_dict().items()
+            }
+        return state
+
+    def __setstate__(self, state):
+        """Rebuild the module from what fit recorded, not from present parameters."""
+        state = dict(state)
+        weights = state.pop("model_", None)
+        super().__setstate__(state)
+        if weights is not None:
+            with seeded(None, torch.device("cpu")):
+                model = self._build()
+            model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+            self.model_ = model.eval()
+
+
+class _EpochTasks:
+    """Everything that happens around epochs: callbacks, printing, early stopping."""
+
+    def __init__(self, estimator, model, task, X, y, device, history):
+        self.estimator, self.model, self.task = estimator, model, task
+        self.X, self.y, self.device = X, y, device
+        self.history = list(history)
+        self.n_done = 0
+        self.best, self.n_worse = np.inf, 0
+        self._begin()
+
+    def _begin(self):
+        self.epoch_task = self.task.subcontext("epoch")
+        self.epoch_task.call_on_fit_task_begin(
+            estimator=self.estimator, X=self.X, y=self.y
+        )
+
+    def __call__(self, row, get_state):
+        """End the epoch's task and begin the next; return True to stop."""
+        est = self.estimator
+        self.n_done += 1
+        self.history.append(row)
+        # What a callback draws must not change the training.
+        with seeded(None, self.device):
+            stop = self.epoch_task.call_on_fit_task_end(
+                estimator=est,
+                X=self.X,
+                y=self.y,
+                metadata=row,
+                reconstruction_attributes=lambda: self._snapshot(get_state()),
+            )
+        if est.verbose:
+            terms = ", ".join(
+                f"{name} = {value:.4g}"
+                for name, value in row.items()
+                if name not in ("epoch", "seconds")
+            )
+            print(
+                f"Epoch {row['epoch'] + 1}, {terms} ({row['seconds']:.2f} s)",
+                flush=True,
+            )
+        stop = stop or self._no_change(row)
+        if not stop and self.n_done < est.max_iter:
+            self._begin()
+        return stop
+
+    def _no_change(self, row):
+        est = self.estimator
+        if est.n_iter_no_change is None or row["epoch"] < est._schedule_length():
+            return False
+        weights = (name for name in row if f"{name}_weight" in est.get_params())
+        loss = sum(row[name] for name in weights)
+        self.n_worse = self.n_worse + 1 if loss > self.best - est.tol else 0
+        self.best = min(self.best, loss)
+        return self.n_worse >= est.n_iter_no_change
+
+    def _snapshot(self, state):
+        """Attributes of an estimator whose fit had stopped here."""
+        attributes = {
+            "model_": copy.deepcopy(self.model).cpu().eval(),
+            "n_iter_": state["epoch"],
+            "history_": list(self.history),
+        }
+        if self.estimator.warm_start:
+            attributes["_state"] = copy.deepcopy(state)
+        return attributes

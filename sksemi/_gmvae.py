@@ -1,0 +1,675 @@
+"""Gaussian-mixture VAE with nearest-neighbour assignment and metric embedding.
+
+Figueroa, "Semi-supervised Learning using Deep Generative Models and Auxiliary Tasks",
+4th workshop on Bayesian Deep Learning (NeurIPS 2019).
+
+Generative model (eq. 2-4)::
+
+    p(y) = uniform over K clusters,  p(z|y) Gaussian,  p(x|z) Gaussian or Bernoulli
+
+Inference model (eq. 5-6): deterministic features g(x), written x_hat, then
+
+    q(y|x_hat) categorical,  q(z|x_hat, y) Gaussian
+
+Bound (eq. 7)::
+
+    log p(x) >= E_q(y) [ E_q(z|y) log p(x|z) - KL(q(z|x_hat, y) || p(z|y)) ]
+                - KL(q(y|x_hat) || p(y))
+
+Terms of the loss, under the names they have below:
+
+    reconstruction   L_R, minus E log p(x|z) up to a constant; y is a Gumbel-softmax
+                     sample while training
+    gaussian         L_G, KL(q(z|x_hat, y) || p(z|y))
+    categorical      L_C, KL(q(y|x_hat) || uniform)
+    assignment       L_A, cross-entropy of q(y|x_hat) with the labels, and with labels
+                     assigned by distance-weighted nearest neighbours (eq. 8)
+    metric           L_M, lifted structured loss on x_hat with those labels
+"""
+
+import functools
+import math
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.cluster import KMeans
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.nn import functional as F
+
+from sksemi._base import DeepEstimator
+from sksemi._losses import categorical_kl_to_uniform, named_rows
+from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, mlp, shift_images
+from sksemi._schedules import exponential_decay
+from sksemi._validation import Interval, StrOptions, check_classes
+
+# Rows whose features start the clusters that no label names.
+_KMEANS_ROWS = 10_000
+
+
+def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
+    """Label of each query by distance-weighted vote of its nearest neighbours.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n_queries, n_features)
+    neighbors : Tensor of shape (n_labelled, n_features)
+    labels : Tensor of shape (n_labelled,)
+    n_neighbors : int
+    n_labels : int
+
+    Returns
+    -------
+    Tensor of shape (n_queries,)
+        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbour at distance 0
+        outweighs all others.
+    """
+    # exact differences: the matrix-product form misses distance 0 by rounding
+    distance = torch.cdist(
+        queries, neighbors, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    distance, index = distance.topk(
+        min(n_neighbors, len(neighbors)), dim=1, largest=False
+    )
+    weight = 1 / distance.clamp(min=1e-12)
+    votes = weight.new_zeros(len(queries), n_labels)
+    return votes.scatter_add_(1, labels[index], weight).argmax(1)
+
+
+def lifted_structured_loss(features, labels, margin, weight=None):
+    """Lifted structured loss (Song et al., 2016) over all pairs of a batch.
+
+    Parameters
+    ----------
+    features : Tensor of shape (n_rows, n_features)
+    labels : Tensor of shape (n_rows,)
+    margin : float
+        In units of Euclidean distance between features.
+    weight : Tensor of shape (n_rows,), default=None
+        Rows with 0 take part in no pair.
+
+    Returns
+    -------
+    Tensor of shape ()
+        With ``r_i = logsumexp(margin - d_ik)`` over rows k of other labels and
+        ``J_ij = logaddexp(r_i, r_j) + d_ij``, the sum over pairs of equal label of
+        ``max(0, J_ij)**2``, over twice the number of pairs; 0 where there is none.
+    """
+    distance = torch.cdist(features, features)  # (n, n); its gradient at 0 is 0
+    here = torch.ones_like(labels, dtype=torch.bool) if weight is None else weight > 0
+    both = here[:, None] & here
+    same = labels[:, None] == labels
+    # Not -inf: logsumexp over nothing would have a NaN gradient.
+    absent = torch.finfo(distance.dtype).min / 4
+    push = torch.where(both & ~same, margin - distance, absent).logsumexp(1)
+    violation = torch.logaddexp(push[:, None], push) + distance
+    pairs = (both & same).to(distance.dtype).triu(diagonal=1)
+    total = (pairs * violation.clamp(min=0).square()).sum()
+    return total / (2 * pairs.sum()).clamp(min=1)
+
+
+class Gaussian(nn.Module):
+    """A diagonal Gaussian whose mean and variance a network gives."""
+
+    def __init__(self, body, n_in, n_out):
+        super().__init__()
+        self.body = body
+        self.mean = nn.Linear(n_in, n_out)
+        self.variance = nn.Linear(n_in, n_out)
+
+    def forward(self, *inputs):
+        h = self.body(torch.cat(inputs, 1))
+        variance = F.softplus(self.variance(h)) + 1e-6
+        return Normal(self.mean(h), variance.sqrt(), validate_args=False)
+
+
+class Likelihood(nn.Module):
+    """p(x|z), with what the likelihood's name says at the end of the network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From z to one number per feature.
+    name : {"mse", "bernoulli", "gaussian"}
+        "mse" is N(sigmoid(h), I / (2 precision)), whose log-density is minus the
+        squared error times the precision; "gaussian" has no sigmoid and learns one
+        variance per feature.
+    n_features : int
+    precision : float
+    """
+
+    def __init__(self, network, name, n_features, precision):
+        super().__init__()
+        self.network = network
+        self.name = name
+        self.deviation = (2 * precision) ** -0.5
+        if name == "gaussian":
+            self.log_variance = nn.Parameter(torch.zeros(n_features))
+            # Units of the data, learnt from it before the first epoch.
+            self.register_buffer("location", torch.zeros(n_features))
+            self.register_buffer("unit", torch.ones(()))
+
+    def forward(self, z):
+        h = self.network(z)
+        if self.name == "bernoulli":
+            return Bernoulli(logits=h, validate_args=False)
+        if self.name == "mse":
+            mean = torch.sigmoid(h)
+            return Normal(mean, torch.full_like(mean, self.deviation), False)
+        variance = F.softplus(self.log_variance + math.log(math.e - 1)) + 1e-4
+        deviation = (variance.sqrt() * self.unit).expand_as(h)
+        return Normal(self.location + self.unit * h, deviation, validate_args=False)
+
+
+class GMVAE(nn.Module):
+    """Networks g, q_y, q_z, p_z and p_x, and the loss over a batch."""
+
+    def __init__(
+        self,
+        *,
+        n_features,
+        image_shape,
+        n_clusters,
+        n_labels,
+        network,
+        hidden_layer_sizes,
+        activation,
+        bfloat16,
+        feature_dim,
+        latent_dim,
+        likelihood,
+        n_neighbors,
+        margin,
+        weights,
+        temperature_decay,
+        min_temperature,
+        init,
+        input_noise=0.0,
+        max_shift=0,
+        batch_norm=True,
+    ):
+        super().__init__()
+        self.image_shape = image_shape
+        self.n_clusters = n_clusters
+        self.n_labels = n_labels
+        self.feature_dim, self.latent_dim = feature_dim, latent_dim
+        self.n_neighbors = n_neighbors
+        self.margin = margin
+        self.weights = weights
+        self.temperature_decay = temperature_decay
+        self.min_temperature = min_temperature
+        self.init = init
+        self.input_noise = input_noise
+        self.max_shift = max_shift if image_shape is not None else 0
+        f, g, K = feature_dim, latent_dim, n_clusters
+        act = ACTIVATIONS[activation]
+        if network == "conv":
+            self.g = ConvEncoder(image_shape, f, act, bfloat16=bfloat16)
+            decoder = nn.Sequential(
+                mlp([g, f], act, activate_last=True),
+                ConvDecoder(f, image_shape, bfloat16=bfloat16),
+            )
+        elif network == "mlp":
+            sizes = [n_features, *hidden_layer_sizes, f]
+            self.g = mlp(sizes, act, activate_last=True, batch_norm=batch_norm)
+            decoder = mlp([g, *hidden_layer_sizes[::-1], n_features], act)
+        else:
+            self.g = network(n_features, f)
+            decoder = network(g, n_features)
+        self.q_y = mlp([f, f, K], act)
+        self.q_z = Gaussian(mlp([f + K, g, g], act, activate_last=True), g, g)
+        self.p_z = Gaussian(nn.Identity(), K, g)
+        precision = weights["reconstruction"]
+        self.p_x = Likelihood(decoder, likelihood, n_features, precision)
+
+    def encode(self, x):
+        """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
+        if self.p_x.name == "gaussian":
+            x = (x - self.p_x.location) / self.p_x.unit
+        if self.training and self.input_noise:
+            x = x + self.input_noise * torch.randn_like(x)
+        return self.g(x)
+
+    def loss(self, x, y, epoch, parents=None):
+        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
+        if self.training and self.max_shift:
+            x = shift_images(x, self.image_shape, self.max_shift)
+        features = self.encode(x)  # (n, f)
+        logits = self.q_y(features)  # (n, K)
+        temperature = exponential_decay(
+            epoch, self.temperature_decay, self.min_temperature
+        )
+        sample = F.gumbel_softmax(logits, temperature)
+        q_z, p_z = self.q_z(features, sample), self.p_z(sample)
+        p_x = self.p_x(q_z.rsample())
+        kl_z = kl_divergence(q_z, p_z).sum(1).mean()
+        terms = {
+            "reconstruction": self.reconstruction(x, p_x).mean(),
+            "gaussian": kl_z,
+            "categorical": categorical_kl_to_uniform(logits).mean(),
+        }
+        monitors = {"kl_z": kl_z.detach()}
+        if self.n_labels:
+            assigned = self.assign(features, y)
+            weight = named_rows(y, logits, self.n_labels)
+            if self.n_labels == self.n_clusters:
+                weight = torch.ones_like(weight)
+            error = F.cross_entropy(logits, assigned, reduction="none")
+            terms["assignment"] = (weight * error).sum() / weight.sum()
+            terms["metric"] = lifted_structured_loss(
+                features, assigned, self.margin, weight
+            )
+            agree = (logits.detach().argmax(1) == assigned).float()
+            monitors["agreement"] = agree[len(y) :].mean() if len(y) < len(x) else 1.0
+        terms = {name: self.weights[name] * term for name, term in terms.items()}
+        return terms, monitors
+
+    def reconstruction(self, x, p_x):
+        """L_R of each row: squared error, or minus the log-likelihood."""
+        if self.p_x.name == "mse":
+            return (x - p_x.mean).square().sum(1)
+        return -p_x.log_prob(x).sum(1)
+
+    @torch.no_grad()
+    def assign(self, features, y):
+        """Labels of a batch's rows: given for the first ones, then nearest neighbours'."""
+        n = len(y)
+        nearest = nearest_neighbor_labels(
+            features[n:], features[:n], y, self.n_neighbors, self.n_labels
+        )
+        return torch.cat([y, nearest])
+
+    def before_epoch(self, batches, epoch):
+        """Before the first epoch: units of the data, and clusters no label names."""
+        if epoch > 0:
+            return
+        if self.p_x.name == "gaussian":
+            self.fit_units(batches)
+        if self.init == "k-means" and self.n_labels < self.n_clusters:
+            self.fit_centers(batches)
+
+    def fit_units(self, batches):
+        """Mean of every feature, and one unit for all: the mean deviation."""
+        n, total = 0, 0
+        for x, _ in batches:
+            n, total = n + len(x), total + x.double().sum(0)
+        mean = total / n
+        square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
+        self.p_x.location.copy_(mean)
+        unit = (square / n).mean().sqrt()
+        self.p_x.unit.copy_(torch.where(unit > 0, unit, 1.0))
+
+    @torch.no_grad()
+    def fit_centers(self, batches):
+        """Start q(y|x_hat) from k-means on its hidden layer.
+
+        Softmax of ``-||h - c_k||**2 / (2 s**2)``, a mixture of equal spheres, is linear
+        in h, so the last layer can state it exactly. A labelled class takes the centre
+        nearest to its mean (one to one).
+        """
+        self.train()
+        hidden, y = [], []
+        for x, labels in batches:
+            if len(x) > 1:  # batch norm needs two rows
+                hidden.append(self.q_y[:-1](self.encode(x)).cpu())
+                y.append(labels.cpu())
+        hidden, y = torch.cat(hidden).double().numpy(), torch.cat(y).numpy()
+        seed = int(torch.randint(2**31 - 1, ()))
+        rng = np.random.RandomState(seed)
+        rows = rng.permutation(len(hidden))[:_KMEANS_ROWS]
+        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng)
+        centers = kmeans.fit(hidden[rows]).cluster_centers_
+        if self.n_labels:
+            means = np.stack(
+                [hidden[y == label].mean(0) for label in range(self.n_labels)]
+            )
+            distance = np.square(means[:, None] - centers).sum(2)
+            _, taken = linear_sum_assignment(distance)
+            free = np.setdiff1d(np.arange(self.n_clusters), taken)
+            centers = centers[np.concatenate([taken, free])]
+        scatter = max(kmeans.inertia_ / len(rows), 1e-12)
+        last = self.q_y[-1]
+        last.weight.copy_(torch.from_numpy(centers / scatter))
+        last.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
+
+    # ----------------------------------------------- what the estimator asks for
+
+    def predict(self, x):
+        """q(y|x_hat): (n, n_features) -> (n, K), float64."""
+        return self.q_y(self.encode(x)).double().softmax(1)
+
+    def one_hot(self, k, n):
+        """Cluster k for n rows: (n, K)."""
+        return F.one_hot(k.expand(n), self.n_clusters).float()
+
+    def reconstruct(self, x):
+        """Mean of p(x|z) at the mean of q(z|x_hat, y), y the most probable."""
+        features = self.encode(x)
+        y = self.one_hot(self.q_y(features).argmax(1), len(x))
+        return self.p_x(self.q_z(features, y).mean).mean
+
+    def sample(self, y, noise):
+        """Mean of p(x|z), z ~ p(z|y): y (n,), noise (n, latent_dim)."""
+        p_z = self.p_z(self.one_hot(y, len(y)))
+        return self.p_x(p_z.mean + p_z.stddev * noise).mean
+
+    def bound(self, x, noise):
+        """Equation 7 with y enumerated, in nats: (n, n_features) -> (n,).
+
+        ``noise`` (n_draws, latent_dim) is common to all rows.
+        """
+        features = self.encode(x)
+        logits = self.q_y(features).double()
+        bound = -categorical_kl_to_uniform(logits)
+        for k, q_k in enumerate(logits.softmax(1).unbind(1)):
+            y = self.one_hot(torch.tensor(k, device=x.device), len(x))
+            q_z, p_z = self.q_z(features, y), self.p_z(y)
+            log_p_x = sum(
+                self.log_likelihood(x, q_z.mean + q_z.stddev * e) for e in noise
+            ) / len(noise)
+            kl_z = kl_divergence(q_z, p_z).double().sum(1)
+            bound = bound + q_k * (log_p_x - kl_z)
+        return bound
+
+    def importance_weighted_bound(self, x, noise):
+        """log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
+        features = self.encode(x)
+        joint = []
+        for k in range(self.n_clusters):
+            y = self.one_hot(torch.tensor(k, device=x.device), len(x))
+            q_z, p_z = self.q_z(features, y), self.p_z(y)
+            log_p_x_given_k = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
+            for e in noise:
+                z = q_z.mean + q_z.stddev * e
+                log_weight = self.log_likelihood(x, z) + (
+                    p_z.log_prob(z).double() - q_z.log_prob(z).double()
+                ).sum(1)
+                log_p_x_given_k = torch.logaddexp(log_p_x_given_k, log_weight)
+            joint.append(log_p_x_given_k - math.log(len(noise)))
+        return torch.stack(joint, 1).logsumexp(1) - math.log(self.n_clusters)
+
+    def log_likelihood(self, x, z):
+        """log p(x|z) in nats: (n,), float64."""
+        return self.p_x(z).log_prob(x).double().sum(1)
+
+
+class GMVAEClusterer(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    DeepEstimator,
+):
+    """Gaussian-mixture VAE."""
+
+    _parameter_constraints = {
+        **DeepEstimator._parameter_constraints,
+        "feature_dim": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "likelihood": [StrOptions({"auto", "mse", "bernoulli", "gaussian"})],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "margin": [Interval(Real, 0, None, closed="left")],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
+        "gaussian_weight": [Interval(Real, 0, None, closed="left")],
+        "categorical_weight": [Interval(Real, 0, None, closed="left")],
+        "assignment_weight": [Interval(Real, 0, None, closed="left")],
+        "metric_weight": [Interval(Real, 0, None, closed="left")],
+        "temperature_decay": [Interval(Real, 0, None, closed="left")],
+        "min_temperature": [Interval(Real, 0, 1, closed="right")],
+        "init": [StrOptions({"k-means", "random"})],
+        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "max_shift": [Interval(Integral, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_clusters=None,
+        *,
+        feature_dim=100,
+        latent_dim=32,
+        network="auto",
+        hidden_layer_sizes=(256,),
+        activation="leaky_relu",
+        image_shape=None,
+        likelihood="auto",
+        n_neighbors=5,
+        margin=2.0,
+        reconstruction_weight=1.0,
+        gaussian_weight=1.0,
+        categorical_weight=20.0,
+        assignment_weight=20.0,
+        metric_weight=20.0,
+        temperature_decay=0.013863,
+        min_temperature=0.5,
+        input_noise=0.0,
+        max_shift=0,
+        init="k-means",
+        max_iter=100,
+        batch_size=200,
+        learning_rate=1e-3,
+        tol=1e-4,
+        n_iter_no_change=None,
+        n_init=1,
+        warm_start=False,
+        n_importance_samples=1,
+        precision="auto",
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.feature_dim = feature_dim
+        self.latent_dim = latent_dim
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.likelihood = likelihood
+        self.n_neighbors = n_neighbors
+        self.margin = margin
+        self.reconstruction_weight = reconstruction_weight
+        self.gaussian_weight = gaussian_weight
+        self.categorical_weight = categorical_weight
+        self.assignment_weight = assignment_weight
+        self.metric_weight = metric_weight
+        self.temperature_decay = temperature_decay
+        self.min_temperature = min_temperature
+        self.input_noise = input_noise
+        self.max_shift = max_shift
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.n_importance_samples = n_importance_samples
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _check_data(self, X):
+        # Decided in fit alone: a scaler sends later rows outside [0, 1].
+        low, high = X.min() / self.scale_, X.max() / self.scale_
+        inside = low >= -1e-6 and high <= 1 + 1e-6
+        self.likelihood_ = self.likelihood
+        if self.likelihood == "auto":
+            self.likelihood_ = "mse" if inside else "gaussian"
+        elif self.likelihood in ("bernoulli", "mse") and not inside:
+            raise ValueError(
+                f'likelihood="{self.likelihood}" needs values from 0 to 1, but X has '
+                f'values from {low:g} to {high:g}. Scale X (MinMaxScaler), or use '
+                'likelihood="gaussian" or "auto".'
+            )
+
+    def _make_model(self, device):
+        return functools.partial(
+            GMVAE,
+            **self._architecture(device),
+            feature_dim=self.feature_dim,
+            latent_dim=self.latent_dim,
+            likelihood=self.likelihood_,
+            n_neighbors=self.n_neighbors,
+            margin=self.margin,
+            weights={
+                "reconstruction": self.reconstruction_weight,
+                "gaussian": self.gaussian_weight,
+                "categorical": self.categorical_weight,
+                "assignment": self.assignment_weight,
+                "metric": self.metric_weight,
+            },
+            temperature_decay=self.temperature_decay,
+            min_temperature=self.min_temperature,
+            init=self.init,
+            input_noise=self.input_noise,
+            max_shift=self.max_shift,
+        )
+
+    def _schedule_length(self):
+        if self.temperature_decay == 0:
+            return 0
+        return math.ceil(-math.log(self.min_temperature) / self.temperature_decay)
+
+    @property
+    def _n_features_out(self):
+        return self.model_.feature_dim
+
+    def fit_predict(self, X, y=None):
+        """Fit, and return the cluster of each row: see `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``labels_``.
+        """
+        return self.fit(X, y).labels_
+
+    def transform(self, X):
+        """Features x_hat = g(x), on which neighbours are found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples, feature_dim)
+            Of the type of X if that is a float, else float32.
+        """
+        X = self._check(X)
+        dtype = X.dtype if X.dtype.kind == "f" else np.float32
+        features = self._infer(X, lambda model, x: model.encode(x))
+        return features.astype(dtype, copy=False)
+
+    def sample(self, n_samples=1, y=None):
+        """Draw rows: y from p(y), z from p(z|y), then the mean of p(x|z).
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        y : label or array-like of shape (n_samples,), default=None
+            Entries of ``classes_`` to draw rows of; None draws them uniformly.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or image-shaped, as fit saw it
+            In [0, 1] after a fit on uint8.
+        y : ndarray of shape (n_samples,)
+            The cluster each row was drawn from.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is less than 1, or y is not in ``classes_``.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        rng = check_random_state(self.random_state)
+        if y is None:
+            codes = rng.randint(len(self.classes_), size=n_samples)
+        else:
+            codes = check_classes(y, self.classes_, n_samples)
+        noise = rng.standard_normal((n_samples, self.model_.latent_dim))
+        inputs = np.column_stack([codes, noise]).astype(np.float32)
+        rows = self._map(inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:]))
+        return self._like_input(rows), self.classes_[codes]
+
+    def reconstruct(self, X):
+        """Mean of p(x|z) for z at its mean under the most probable cluster.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray, in the layout that fit saw
+            In [0, 1] after a fit on uint8.
+        """
+        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
+        return self._like_input(rows)
+
+    def score_samples(self, X):
+        """Lower bound of the log-likelihood of each row, unweighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In nats: equation 7 with y summed out and one draw of z, or, with
+            ``n_importance_samples`` above 1, the tighter importance-weighted bound of
+            that many draws. The draws are common to all rows and fixed by the fit's
+            seed. Under ``likelihood="bernoulli"``, values outside [0, 1] are clipped,
+            with a warning.
+        """
+        return self._bound(self._check(X))
+
+    def _objective(self, X):
+        return float(np.mean(self._bound(X)))
+
+    def _bound(self, X):
+        if self.likelihood_ == "bernoulli":
+            # compared without a copy of X
+            if X.min() < -1e-6 * self.scale_ or X.max() > (1 + 1e-6) * self.scale_:
+                warnings.warn(
+                    "X has values outside [0, 1]; they are clipped, as "
+                    'likelihood="bernoulli" gives them no density.',
+                    UserWarning,
+                    stacklevel=3,
+                )
+
+        def bound(model, x):
+            if model.p_x.name == "bernoulli":
+                x = x.clamp(0, 1)
+            shape = (self.n_importance_samples, model.latent_dim)
+            noise = self._noise(shape, self._seed, x.device)
+            if self.n_importance_samples == 1:
+                return model.bound(x, noise)
+            return model.importance_weighted_bound(x, noise)
+
+        return self._infer(X, bound)

@@ -1,0 +1,271 @@
+"""The training loop: minibatches, steps, epochs.
+
+It knows nothing of a model but its contract:
+
+- ``loss(x, y, epoch)`` returns ``(terms, monitors)``, dicts of 0-d tensors by name;
+  the sum of the terms is minimised, monitors are only logged. ``y`` holds the labels
+  of the first ``len(y)`` rows of ``x``; the other rows are unlabelled.
+- ``before_epoch(batches, epoch)`` and ``after_training(batches)``, both optional,
+  are given the training rows in order as an iterable of ``(x, y)``, with -1 in ``y``
+  for unlabelled rows.
+"""
+
+import copy
+import math
+import time
+import warnings
+from typing import NamedTuple
+
+import torch
+
+SCAN_BATCH = 1024
+
+
+class Data(NamedTuple):
+    """Training rows as tensors.
+
+    ``x`` (n_rows, n_features) keeps the type it came in and may lie on another device
+    than ``y`` (n_rows,) of int64, which has -1 for unlabelled rows; ``scale`` divides
+    ``x`` when a batch is made.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    scale: float
+
+    def rows(self, index):
+        """Rows as float32 on the training device: (n,) -> (n, n_features)."""
+        x = self.x[index.to(self.x.device)].to(self.y.device, torch.float32)
+        return x if self.scale == 1 else x / self.scale
+
+    def __iter__(self):
+        """Yield all rows in order, as ``(x, y)``."""
+        for index in torch.arange(len(self.y), device=self.y.device).split(SCAN_BATCH):
+            yield self.rows(index), self.y[index]
+
+    def __len__(self):
+        return math.ceil(len(self.y) / SCAN_BATCH)
+
+
+class Minibatches:
+    """Row numbers of one training step after another, all steps of the same shape.
+
+    A step has ``n_labelled = min(batch_size // 2, n)`` of the n labelled rows, drawn
+    balanced over the classes, and fills up with unlabelled rows from a stream of
+    permutations. With every row labelled, the stream runs over them. The last step of
+    an epoch is completed from the next permutation.
+
+    Parameters
+    ----------
+    y : Tensor of shape (n_rows,)
+        Labels, -1 where there is none.
+    batch_size : int
+    """
+
+    def __init__(self, y, batch_size):
+        self.y = y
+        labelled, pool = (y >= 0).nonzero()[:, 0], (y < 0).nonzero()[:, 0]
+        self.all_labelled = len(pool) == 0
+        if self.all_labelled:
+            labelled, pool = pool, labelled
+        self.labelled, self.pool = labelled, pool
+        self.n_labelled = min(batch_size // 2, len(labelled))
+        self.n_pool = min(batch_size - self.n_labelled, len(pool))
+        self.n_steps = math.ceil(len(pool) / self.n_pool)
+        classes = y[labelled]
+        counts = classes.bincount()
+        starts = counts.cumsum(0) - counts
+        # position of each labelled row within its class, once sorted by class
+        self.rank = torch.arange(len(labelled), device=y.device) - starts.repeat_interleave(
+            counts
+        )
+        self.classes = classes.double()
+        self.order = pool[:0]
+
+    def draw(self):
+        """Draw one step.
+
+        Returns
+        -------
+        index : Tensor of shape (n_labelled + n_pool,)
+            Rows of the training set, labelled ones first.
+        y : Tensor of shape (n_labelled,) or (n_pool,) if every row is labelled
+            Labels of the first rows.
+        """
+        if len(self.order) < self.n_pool:
+            shuffled = self.pool[torch.randperm(len(self.pool), device=self.y.device)]
+            self.order = torch.cat([self.order, shuffled])
+        index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
+        if self.all_labelled:
+            return index, self.y[index]
+        index = torch.cat([self._draw_labelled(), index])
+        return index, self.y[index[: self.n_labelled]]
+
+    def _draw_labelled(self):
+        if self.n_labelled == len(self.labelled):
+            return self.labelled
+        key = torch.rand_like(self.classes)
+        by_class = (self.classes + key).argsort()
+        # every class gives its first row before any gives its second
+        order = (self.rank + key[by_class]).argsort()
+        return self.labelled[by_class[order[: self.n_labelled]]]
+
+
+def get_rng_state(device):
+    """State of the generators that training on a device draws from."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_rng_state(state, device):
+    """Put back what `get_rng_state` returned."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def train(
+    model,
+    data,
+    *,
+    max_iter,
+    batch_size,
+    learning_rate,
+    state=None,
+    after_epoch=None,
+):
+    """Minimise a model's loss by Adam over minibatches.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Trained in place; see the contract at the top of this file.
+    data : Data
+    max_iter : int
+        Number of epochs to run (more, when resuming).
+    batch_size : int
+        Rows in a step.
+    learning_rate : float
+    state : dict, default=None
+        What an earlier call returned; with the model as that call left it, training
+        goes on as if it had never stopped.
+    after_epoch : callable, default=None
+        Called with the epoch's row of the history and a function that returns the
+        state; returns True to stop.
+
+    Returns
+    -------
+    state : dict
+        Epoch, optimiser, permutation and random number generators.
+    history : list of dict
+        One row per epoch: the epoch's number, the mean of each term and monitor over
+        its steps, and the seconds it took.
+
+    Raises
+    ------
+    FloatingPointError
+        If a term of the loss is no longer finite.
+    """
+    device = data.y.device
+    batches = Minibatches(data.y, batch_size)
+    # A tensor, so that a step captured once sees a later change of the rate.
+    rate = torch.tensor(learning_rate, device=device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    first = 0
+    if state is not None:
+        state = copy.deepcopy(state)
+        first = state["epoch"]
+        optimizer.load_state_dict(state["optimizer"])
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batches.order = state["order"].to(device)
+        set_rng_state(state["rng"], device)
+
+    def get_state(epoch):
+        return {
+            "epoch": epoch,
+            "optimizer": optimizer.state_dict(),
+            "order": batches.order,
+            "rng": get_rng_state(device),
+        }
+
+    # An interrupted epoch is undone, so that what is kept is whole.
+    whole = None
+    history = []
+    epoch_tensor = torch.zeros((), device=device)
+    try:
+        for epoch in range(first, first + max_iter):
+            start = time.perf_counter()
+            epoch_tensor.fill_(epoch)
+            if hasattr(model, "before_epoch"):
+                model.before_epoch(data, epoch)
+            model.train()
+            totals = 0
+            for _ in range(batches.n_steps):
+                index, y = batches.draw()
+                terms, monitors = model.loss(data.rows(index), y, epoch_tensor)
+                values = torch.stack([*terms.values(), *monitors.values()])
+                optimizer.zero_grad()
+                values[: len(terms)].sum().backward()
+                optimizer.step()
+                totals = totals + values.detach()
+            names = [*terms, *monitors]
+            means = (totals / batches.n_steps).tolist()
+            row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
+            _check_finite({name: row[name] for name in terms}, epoch)
+            row["seconds"] = time.perf_counter() - start
+            history.append(row)
+            whole = copy.deepcopy((model.state_dict(), get_state(epoch + 1)))
+            if after_epoch is not None and after_epoch(row, lambda: whole[1]):
+                break
+    except KeyboardInterrupt:
+        if whole is None:
+            raise
+        warnings.warn(
+            f"Training interrupted by user after {len(history)} whole epochs.",
+            stacklevel=2,
+        )
+        model.load_state_dict(whole[0])
+    if hasattr(model, "after_training"):
+        model.after_training(data)
+    model.eval()
+    return whole[1], history
+
+
+@torch.no_grad()
+def evaluate(model, data, *, batch_size, epoch):
+    """Mean loss over one epoch of minibatches, in evaluation mode.
+
+    Parameters
+    ----------
+    model : nn.Module
+    data : Data
+    batch_size : int
+    epoch : int
+        The epoch at which schedules are read.
+
+    Returns
+    -------
+    float
+    """
+    model.eval()
+    batches = Minibatches(data.y, batch_size)
+    epoch = torch.tensor(float(epoch), device=data.y.device)
+    total = 0
+    for _ in range(batches.n_steps):
+        index, y = batches.draw()
+        terms, _ = model.loss(data.rows(index), y, epoch)
+        total = total + sum(terms.values())
+    return float(total / batches.n_steps)
+
+
+def _check_finite(terms, epoch):
+    bad = [name for name, value in terms.items() if not math.isfinite(value)]
+    if bad:
+        raise FloatingPointError(
+            f"The loss became non-finite in epoch {epoch} ({', '.join(bad)}). Try a "
+            "smaller learning_rate, scale X (StandardScaler or MinMaxScaler), or "
+            "lower the weights of the terms named."
+        )

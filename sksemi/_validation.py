@@ -1,0 +1,326 @@
+"""Checks of X, y and device, and the only door to scikit-learn's private names."""
+
+import numbers
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context  # noqa: F401
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import (  # noqa: F401
+    Hidden,
+    Interval,
+    StrOptions,
+)
+from sklearn.utils.validation import _check_feature_names_in, validate_data  # noqa: F401
+
+UINT8_MAX = 255.0
+# Tensors can index these; others (uint16, say) become float32.
+_TORCH_DTYPES = tuple(
+    np.dtype(t) for t in ("f2", "f4", "f8", "u1", "i1", "i2", "i4", "i8")
+)
+
+
+def check_X(estimator, X, *, image_shape=None, reset=False):
+    """Check rows, tables or images, without a copy where none is needed.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``reset``, its ``n_features_in_``, ``feature_names_in_``,
+        ``image_shape_``, ``layout_`` and ``scale_`` are set; else X is held to them.
+    X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
+            (n_samples, C, H, W)
+    image_shape : tuple of (C, H, W), default=None
+        The images that 2-D rows are; read with ``reset`` only.
+    reset : bool, default=False
+        Whether this is a fit.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+    """
+    shape = np.shape(X) if not hasattr(X, "shape") else X.shape
+    layout = None
+    if len(shape) in (3, 4):
+        X = np.asarray(X)
+        layout = tuple(shape[1:])
+        image = layout if len(layout) == 3 else (1, *layout)
+        _check_channels_first(layout)
+        X = X.reshape(len(X), -1)
+    X = validate_data(
+        estimator,
+        X,
+        dtype="numeric",
+        reset=reset,
+        ensure_min_samples=2 if reset else 1,
+    )
+    if X.dtype not in _TORCH_DTYPES:
+        X = X.astype(np.float32)
+    if reset:
+        estimator.layout_ = layout or (X.shape[1],)
+        estimator.image_shape_ = _check_image_shape(
+            image_shape, image if layout else None, X.shape[1]
+        )
+        estimator.scale_ = UINT8_MAX if X.dtype == np.uint8 else 1.0
+    elif layout and estimator.image_shape_ and image != estimator.image_shape_:
+        raise ValueError(
+            f"X holds images of shape {image}, but {type(estimator).__name__} was "
+            f"fitted on images of shape {estimator.image_shape_} (channels, height, "
+            "width)."
+        )
+    if not reset and estimator.scale_ != 1 and X.dtype != np.uint8 and X.max() > 1.5:
+        raise ValueError(
+            f"X has values up to {X.max():g} as {X.dtype}, but "
+            f"{type(estimator).__name__} was fitted on uint8 values, which it divides "
+            "by 255. Pass X as uint8, or divide it by 255 yourself."
+        )
+    return X
+
+
+def _check_channels_first(layout):
+    if len(layout) == 3 and layout[2] in (1, 3, 4) and layout[0] not in (1, 3, 4):
+        raise ValueError(
+            f"X holds images of shape {layout}, which looks like channels last. Pass "
+            "channels first, (n_samples, channels, height, width): "
+            "X.transpose(0, 3, 1, 2)."
+        )
+
+
+def _check_image_shape(image_shape, seen, n_features):
+    if image_shape is None:
+        return seen
+    image_shape = tuple(int(side) for side in image_shape)
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ValueError(
+            f"image_shape={image_shape} must be three positive integers: (channels, "
+            "height, width)."
+        )
+    if seen is not None and seen != image_shape:
+        raise ValueError(
+            f"image_shape={image_shape}, but X holds images of shape {seen}. Leave "
+            "image_shape=None when X is image-shaped."
+        )
+    if np.prod(image_shape) != n_features:
+        raise ValueError(
+            f"image_shape={image_shape} multiplies to {np.prod(image_shape)}, but X "
+            f"has {n_features} features. Give (channels, height, width) of one row."
+        )
+    return image_shape
+
+
+_LABELS_REMEDY = (
+    "Give one integer label per row, with -1 for rows without a label (or an object "
+    "array of strings with the integer -1)."
+)
+
+
+def check_y(y, n_samples):
+    """Check labels of which some, or all, may be missing.
+
+    Parameters
+    ----------
+    y : None or array-like of shape (n_samples,)
+        Integers with -1 for unlabelled rows, floats with whole values, or an object
+        array of integers, or of strings with the integer -1.
+    n_samples : int
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples,) of int64
+        Positions in ``labels``, -1 for unlabelled rows.
+    labels : ndarray
+        The distinct labels, sorted: int64, or object for strings.
+
+    Raises
+    ------
+    ValueError
+        For any other y; the message says what to give.
+    """
+    if y is None:
+        return np.full(n_samples, -1), np.empty(0, dtype=np.int64)
+    dtype = getattr(y, "dtype", None)
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got shape {y.shape}. {_LABELS_REMEDY}")
+    if len(y) != n_samples:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: y has "
+            f"{len(y)} entries, X has {n_samples} rows. {_LABELS_REMEDY}"
+        )
+    if y.dtype.kind in "US" or str(dtype).startswith(("str", "string")):
+        raise ValueError(
+            f"y has dtype {dtype}, which cannot hold the integer -1. Convert it: "
+            f"np.asarray(y, dtype=object). {_LABELS_REMEDY}"
+        )
+    if y.dtype.kind == "O":
+        return _check_object_y(y)
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"y has dtype {y.dtype}. {_LABELS_REMEDY}")
+    return _encode(_whole(y))
+
+
+def _whole(y):
+    """Labels as int64."""
+    if y.dtype.kind == "f":
+        if not np.isfinite(y).all():
+            raise ValueError(f"Input y contains NaN or infinity. {_LABELS_REMEDY}")
+        if (y != np.floor(y)).any():
+            bad = y[y != np.floor(y)][0]
+            raise ValueError(
+                "Unknown label type: y has continuous values, for example "
+                f"{bad:g}. {_LABELS_REMEDY}"
+            )
+    y = y.astype(np.int64)
+    if (y < -1).any():
+        raise ValueError(f"y has the label {y.min()}, below -1. {_LABELS_REMEDY}")
+    return y
+
+
+def _encode(y):
+    labels, codes = np.unique(y, return_inverse=True)
+    if len(labels) and labels[0] == -1:
+        labels, codes = labels[1:], codes - 1
+    return codes.astype(np.int64), labels
+
+
+def _check_object_y(y):
+    # Element by element: sorting integers among strings is an error in numpy.
+    def is_number(value):
+        return isinstance(value, numbers.Real)
+
+    is_string = np.array([isinstance(value, str) for value in y], dtype=bool)
+    if not is_string.any():
+        for value in y:
+            if not is_number(value):
+                raise ValueError(f"y has the entry {value!r}. {_LABELS_REMEDY}")
+        return _encode(_whole(y.astype(np.float64) if len(y) else y.astype(np.int64)))
+    for value in y[~is_string]:
+        if not (is_number(value) and value == -1):
+            raise ValueError(
+                f"y mixes strings with {value!r}; only the integer -1 may stand "
+                f"beside strings. {_LABELS_REMEDY}"
+            )
+    if "-1" in y[is_string]:
+        raise ValueError(f"y has the string '-1'. {_LABELS_REMEDY}")
+    labels, inverse = np.unique(y[is_string].astype(str), return_inverse=True)
+    codes = np.full(len(y), -1)
+    codes[is_string] = inverse
+    return codes, labels.astype(object)
+
+
+def check_n_clusters(n_clusters, labels, n_samples):
+    """One entry per cluster: the labels seen, then new ones.
+
+    Parameters
+    ----------
+    n_clusters : int or None
+        None means the number of labels, or 8 where there is none.
+    labels : ndarray of shape (n_labels,)
+        The distinct labels, sorted.
+    n_samples : int
+
+    Returns
+    -------
+    ndarray of shape (max(n_clusters, n_labels),)
+        The labels, then ``max + 1`` and on, or "cluster k" beside strings.
+    """
+    if n_clusters is None:
+        n_clusters = len(labels) or 8
+    if n_clusters < len(labels):
+        warnings.warn(
+            f"n_clusters={n_clusters} is less than the {len(labels)} labels in y: "
+            f"{len(labels)} clusters, one per label, are used.",
+            UserWarning,
+            stacklevel=4,
+        )
+        n_clusters = len(labels)
+    if n_clusters > n_samples:
+        raise ValueError(
+            f"n_samples={n_samples} should be >= n_clusters={n_clusters}."
+        )
+    n_new = n_clusters - len(labels)
+    if labels.dtype == object:
+        taken = set(labels)
+        names = (f"cluster {k}" for k in range(len(labels), 2 * n_clusters + 1))
+        new = [name for name in names if name not in taken][:n_new]
+        return np.concatenate([labels, np.array(new, dtype=object)])
+    first = labels[-1] + 1 if len(labels) else 0
+    return np.concatenate([labels, np.arange(first, first + n_new)])
+
+
+def check_device(device):
+    """Check that a device is there.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" is the GPU if there is one.
+
+    Returns
+    -------
+    torch.device
+        With its index, if a GPU.
+
+    Raises
+    ------
+    ValueError
+        If the name means nothing to torch, or the device is not there.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f'device={device!r} is not a device. Use "auto", "cpu", "cuda" or "cuda:1".'
+        ) from error
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type != "cuda":
+        raise ValueError(
+            f'device="{device}" is not supported. Use "auto", "cpu" or "cuda".'
+        )
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = device.index or 0
+    if index >= n_devices:
+        raise ValueError(
+            f'device="{device}" is not there: torch sees {n_devices} GPUs. Use '
+            'device="auto" or "cpu".'
+        )
+    return torch.device("cuda", index)
+
+
+def check_classes(y, classes, n_samples):
+    """Positions in ``classes`` of the labels to sample, one or one per row."""
+    y = np.asarray(y, dtype=object if classes.dtype == object else None)
+    y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
+    if y.shape != (n_samples,):
+        raise ValueError(
+            f"y has shape {y.shape}: give one label, or n_samples={n_samples} of them."
+        )
+    position = {label: k for k, label in enumerate(classes.tolist())}
+    try:
+        return np.array([position[label] for label in y.tolist()], dtype=np.int64)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"y names a label that is not in classes_: {error}. Choose from "
+            f"{classes.tolist()}."
+        ) from None
+
+
+def check_y_score(y, n_samples):
+    """Labels to score against, and which rows have one: see `check_y`."""
+    codes, labels = check_y(y, n_samples)
+    labelled = codes >= 0
+    if not labelled.any():
+        warnings.warn(
+            "y has no labelled row (all are -1): the score is nan.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return labelled, labels[codes[labelled]]
+
+
