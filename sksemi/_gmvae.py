@@ -120,7 +120,7 @@ def lifted_structured_loss(features, labels, margin, weight=None):
 
 
 class Gaussian(nn.Module):
-    """A diagonal Gaussian whose mean and variance a network gives."""
+    """A diagonal Gaussian whose mean (from a point on) and variance a network gives."""
 
     def __init__(self, body, n_in, n_out):
         super().__init__()
@@ -128,10 +128,10 @@ class Gaussian(nn.Module):
         self.mean = nn.Linear(n_in, n_out)
         self.variance = nn.Linear(n_in, n_out)
 
-    def forward(self, *inputs):
+    def forward(self, *inputs, origin=0.0):
         h = self.body(torch.cat(inputs, 1))
         variance = F.softplus(self.variance(h)) + 1e-6
-        return Normal(self.mean(h), variance.sqrt(), validate_args=False)
+        return Normal(origin + self.mean(h), variance.sqrt(), validate_args=False)
 
 
 class Likelihood(nn.Module):
@@ -230,6 +230,8 @@ class GMVAE(nn.Module):
         self.q_y = mlp([f, f, K], act)
         self.q_z = Gaussian(mlp([f + K, g, g], act, activate_last=True), g, g)
         self.p_z = Gaussian(nn.Identity(), K, g)
+        import os
+        nn.init.normal_(self.p_z.mean.weight, std=float(os.environ.get("SEP","4")))
         precision = weights["reconstruction"]
         self.p_x = Likelihood(decoder, likelihood, n_features, precision)
 
@@ -241,6 +243,15 @@ class GMVAE(nn.Module):
             x = x + self.input_noise * torch.randn_like(x)
         return self.g(x)
 
+    def q_and_p_z(self, features, y):
+        """q(z|x_hat, y) and p(z|y), the former's mean counted from the latter's.
+
+        So a cluster's place in z serves the decoder from the first step, before q(z|.)
+        has learnt where the clusters are; counted from 0, y is given up by then.
+        """
+        p_z = self.p_z(y)
+        return self.q_z(features, y, origin=p_z.mean), p_z
+
     def loss(self, x, y, epoch, parents=None):
         """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
         if self.training and self.max_shift:
@@ -251,7 +262,7 @@ class GMVAE(nn.Module):
             epoch, self.temperature_decay, self.min_temperature
         )
         sample = F.gumbel_softmax(logits, temperature)
-        q_z, p_z = self.q_z(features, sample), self.p_z(sample)
+        q_z, p_z = self.q_and_p_z(features, sample)
         p_x = self.p_x(q_z.rsample())
         kl_z = kl_divergence(q_z, p_z).sum(1).mean()
         terms = {
@@ -270,8 +281,9 @@ class GMVAE(nn.Module):
             terms["metric"] = lifted_structured_loss(
                 features, assigned, self.margin, weight
             )
-            agree = (logits.detach().argmax(1) == assigned).float()
-            monitors["agreement"] = agree[len(y) :].mean() if len(y) < len(x) else 1.0
+            if len(y) < len(x):
+                agree = logits.detach().argmax(1) == assigned
+                monitors["agreement"] = agree[len(y) :].float().mean()
         terms = {name: self.weights[name] * term for name, term in terms.items()}
         return terms, monitors
 
@@ -285,6 +297,23 @@ class GMVAE(nn.Module):
     def assign(self, features, y):
         """Labels of a batch's rows: given for the first ones, then nearest neighbours'."""
         n = len(y)
+        import os
+        alpha = float(os.environ.get("SPREAD", 0))
+        if alpha:
+            d = torch.cdist(features, features)
+            d.fill_diagonal_(torch.inf)
+            kth = d.topk(int(os.environ.get("SPREADK", 7)), largest=False).values
+            s = kth[:, -1].clamp(min=1e-6)
+            W = torch.exp(-d.square() / (s[:, None] * s))
+            W = torch.where((d <= s[:, None]) | (d <= s), W, 0)
+            r = W.sum(1).clamp(min=1e-12).rsqrt()
+            S = r[:, None] * W * r
+            Y = F.one_hot(y, self.n_labels).float()
+            Y = torch.cat([Y, Y.new_zeros(len(features) - n, self.n_labels)])
+            A = torch.eye(len(S)) - alpha * S
+            Fm = torch.linalg.solve(A, Y)
+            Fm = Fm / Fm.sum(0).clamp(min=1e-12)
+            return torch.cat([y, Fm[n:].argmax(1)])
         nearest = nearest_neighbor_labels(
             features[n:], features[:n], y, self.n_neighbors, self.n_labels
         )
@@ -357,7 +386,7 @@ class GMVAE(nn.Module):
         """Mean of p(x|z) at the mean of q(z|x_hat, y), y the most probable."""
         features = self.encode(x)
         y = self.one_hot(self.q_y(features).argmax(1), len(x))
-        return self.p_x(self.q_z(features, y).mean).mean
+        return self.p_x(self.q_and_p_z(features, y)[0].mean).mean
 
     def sample(self, y, noise):
         """Mean of p(x|z), z ~ p(z|y): y (n,), noise (n, latent_dim)."""
@@ -374,7 +403,7 @@ class GMVAE(nn.Module):
         bound = -categorical_kl_to_uniform(logits)
         for k, q_k in enumerate(logits.softmax(1).unbind(1)):
             y = self.one_hot(torch.tensor(k, device=x.device), len(x))
-            q_z, p_z = self.q_z(features, y), self.p_z(y)
+            q_z, p_z = self.q_and_p_z(features, y)
             log_p_x = sum(
                 self.log_likelihood(x, q_z.mean + q_z.stddev * e) for e in noise
             ) / len(noise)
@@ -388,7 +417,7 @@ class GMVAE(nn.Module):
         joint = []
         for k in range(self.n_clusters):
             y = self.one_hot(torch.tensor(k, device=x.device), len(x))
-            q_z, p_z = self.q_z(features, y), self.p_z(y)
+            q_z, p_z = self.q_and_p_z(features, y)
             log_p_x_given_k = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
             for e in noise:
                 z = q_z.mean + q_z.stddev * e
@@ -422,7 +451,7 @@ class GMVAEClusterer(
         "margin": [Interval(Real, 0, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
         "gaussian_weight": [Interval(Real, 0, None, closed="left")],
-        "categorical_weight": [Interval(Real, 0, None, closed="left")],
+        "categorical_weight": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "assignment_weight": [Interval(Real, 0, None, closed="left")],
         "metric_weight": [Interval(Real, 0, None, closed="left")],
         "temperature_decay": [Interval(Real, 0, None, closed="left")],
@@ -448,7 +477,7 @@ class GMVAEClusterer(
         margin=2.0,
         reconstruction_weight=1.0,
         gaussian_weight=1.0,
-        categorical_weight=20.0,
+        categorical_weight="auto",
         assignment_weight=20.0,
         metric_weight=20.0,
         temperature_decay=0.013863,
@@ -517,6 +546,11 @@ class GMVAEClusterer(
             )
 
     def _make_model(self, device):
+        categorical_weight = self.categorical_weight
+        if categorical_weight == "auto":
+            # Without the assignment to hold against, more than the bound's own weight
+            # would make q(y|x_hat) uniform.
+            categorical_weight = self.assignment_weight if self.n_labels_ else 1.0
         return functools.partial(
             GMVAE,
             **self._architecture(device),
@@ -528,7 +562,7 @@ class GMVAEClusterer(
             weights={
                 "reconstruction": self.reconstruction_weight,
                 "gaussian": self.gaussian_weight,
-                "categorical": self.categorical_weight,
+                "categorical": categorical_weight,
                 "assignment": self.assignment_weight,
                 "metric": self.metric_weight,
             },

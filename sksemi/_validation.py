@@ -40,7 +40,7 @@ def check_X(estimator, X, *, image_shape=None, reset=False):
     -------
     ndarray of shape (n_samples, n_features)
     """
-    shape = np.shape(X) if not hasattr(X, "shape") else X.shape
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     layout = None
     if len(shape) in (3, 4):
         X = np.asarray(X)

@@ -1,0 +1,224 @@
+"""What the scripts of this folder share: data, label draws, checkpoints, records."""
+
+import argparse
+import gzip
+import json
+import os
+import platform
+from pathlib import Path
+
+import joblib
+import numpy as np
+import scipy
+import sklearn
+import torch
+
+import sksemi
+from sksemi.datasets import mask_labels
+
+HERE = Path(__file__).parent
+SVHN_TRAIN = 8_000
+VALIDATION_ROWS = 10_000
+
+
+def parser(description, datasets):
+    """Make the command line that every script has."""
+    p = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    p.add_argument("--dataset", choices=datasets, default=datasets[0])
+    p.add_argument("--labels", type=int, default=100, help="labelled training rows")
+    p.add_argument("--epochs", type=int, default=200)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--draw", type=int, help="seed of the label draw (default: seed)")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--threads", type=int, help="torch threads on a CPU")
+    p.add_argument("--data", type=Path, default=os.environ.get("SKSEMI_DATA", "data"))
+    p.add_argument(
+        "--recipe",
+        choices=["paper", "ours"],
+        default="paper",
+        help="the paper's table, or the defaults of the estimator",
+    )
+    p.add_argument(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters of the estimator that differ from the recipe",
+    )
+    p.add_argument(
+        "--validation",
+        type=int,
+        default=0,
+        metavar="ROWS",
+        help="hold these last training rows out and score on them, not on test",
+    )
+    p.add_argument("--curve", action="store_true", help="score after every epoch")
+    p.add_argument("--out", type=Path, help="file that a line of JSON is added to")
+    p.add_argument("--checkpoint", type=Path, help="file to resume from")
+    return p
+
+
+def _read_idx(path):
+    with gzip.open(path, "rb") as file:
+        raw = file.read()
+    n_dims = raw[3]
+    shape = np.frombuffer(raw, ">i4", n_dims, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+
+
+def load(name, folder):
+    """Training and test images, uint8, channels first, and their labels."""
+    if name in ("mnist", "fashion-mnist"):
+        files = [
+            f"{part}-{kind}-ubyte.gz"
+            for part in ("train", "t10k")
+            for kind in ("images-idx3", "labels-idx1")
+        ]
+        X, y, X_test, y_test = (_read_idx(folder / name / file) for file in files)
+    else:
+        with np.load(folder / f"{name}.npz") as file:
+            if name == "usps":
+                X, y, X_test, y_test = (
+                    file[key] for key in ("X_train", "y_train", "X_test", "y_test")
+                )
+            else:  # the part of SVHN at hand: our own split, not the official one
+                X, y = file["X_test"], file["y_test"]
+                X, X_test = X[:SVHN_TRAIN], X[SVHN_TRAIN:]
+                y, y_test = y[:SVHN_TRAIN], y[SVHN_TRAIN:]
+    side = {"mnist": 28, "fashion-mnist": 28, "usps": 16, "svhn": 32}[name]
+    channels = 3 if name == "svhn" else 1
+
+    def images(X):
+        if channels == 3 and X.ndim == 4 and X.shape[-1] == 3:
+            X = X.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(X.reshape(len(X), channels, side, side))
+
+    return images(X), y.astype(int), images(X_test), y_test.astype(int)
+
+
+def split(args):
+    """Training images, partial labels, all their labels, images to score, labels."""
+    X, y, X_test, y_test = load(args.dataset, args.data)
+    if args.validation:
+        X, X_test = X[: -args.validation], X[-args.validation :]
+        y, y_test = y[: -args.validation], y[-args.validation :]
+    draw = args.seed if args.draw is None else args.draw
+    y_partial = mask_labels(y, args.labels, random_state=draw) if args.labels else None
+    return X, y_partial, y, X_test, y_test
+
+
+def overrides(args):
+    """Values of ``--set name=value``, read as JSON where they are JSON."""
+    result = {}
+    for item in args.set:
+        name, value = item.split("=", 1)
+        try:
+            result[name] = json.loads(value)
+        except json.JSONDecodeError:
+            result[name] = value
+    return result
+
+
+class Checkpoint:
+    """Write the estimator to a file after every epoch; score it if asked to."""
+
+    def __init__(self, path, score=None):
+        self.path, self.score = path, score
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+        if context.task_name != "epoch":
+            return
+        if self.score is not None:
+            fitted_estimator.history_[-1]["score"] = self.score(fitted_estimator)
+            # the row is the one that history_ will hold
+            metadata["score"] = fitted_estimator.history_[-1]["score"]
+        fitted_estimator.set_callbacks()
+        partial = self.path.with_suffix(".partial")
+        joblib.dump(fitted_estimator, partial)
+        partial.replace(self.path)
+
+
+def fit(estimator, args, X, y, score=None):
+    """Fit, or go on from the checkpoint of an interrupted run of the same settings."""
+    estimator.set_params(warm_start=True, max_iter=args.epochs)
+    settings = {k: str(v) for k, v in estimator.get_params().items()}
+    path = args.checkpoint
+    if path is None:
+        # every setting that changes the result is in the name
+        key = joblib.hash([args.dataset, args.labels, args.draw, args.validation, settings])
+        folder = HERE / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.joblib"
+    if path.exists():
+        estimator = joblib.load(path)
+        print(f"Going on after epoch {estimator.n_iter_} of {path}", flush=True)
+        if estimator.n_iter_ >= args.epochs:
+            estimator.set_params(max_iter=args.epochs)
+            return estimator, path
+        estimator.set_params(max_iter=args.epochs - estimator.n_iter_)
+    estimator.set_callbacks(Checkpoint(path, score))
+    estimator.fit(X, y)
+    estimator.set_callbacks().set_params(max_iter=args.epochs)
+    return estimator, path
+
+
+def device_name(device):
+    """Name of the processor that trained."""
+    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
+        return torch.cuda.get_device_name()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return f"{line.split(':')[1].strip()}, {torch.get_num_threads()} threads"
+    return platform.processor()
+
+
+def record(estimator, args, results):
+    """Add one line of JSON with everything that a figure needs to be trusted."""
+    history = [
+        {name: float(f"{value:.5g}") for name, value in row.items()}
+        for row in estimator.history_
+    ]
+    line = {
+        "script": args.script,
+        "dataset": args.dataset,
+        "recipe": args.recipe,
+        "labels": args.labels,
+        "seed": args.seed,
+        "draw": args.seed if args.draw is None else args.draw,
+        "scored_on": f"last {args.validation} training rows"
+        if args.validation
+        else "test",
+        "epochs": estimator.n_iter_,
+        **results,
+        "parameters": {
+            name: value
+            for name, value in estimator.get_params().items()
+            if name not in ("random_state", "warm_start", "verbose", "device")
+        },
+        "machine": device_name(args.device),
+        "versions": {
+            "sksemi": sksemi.__version__,
+            "torch": torch.__version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "python": platform.python_version(),
+        },
+        "history": history,
+    }
+    out = args.out or HERE / "results" / f"{Path(args.script).stem}.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with open(out, "a") as file:
+        file.write(json.dumps(line) + "\n")
+    return line

@@ -1,0 +1,447 @@
+"""GMVAE's formulas against closed forms, naive loops and an exact toy."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from scipy.stats import norm
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+from sksemi._gmvae import (
+    GMVAE,
+    lifted_structured_loss,
+    nearest_neighbor_labels,
+)
+from sksemi._losses import categorical_kl_to_uniform, named_rows
+from sksemi._schedules import exponential_decay
+
+
+def make_gmvae(**changes):
+    arguments = {
+        "n_features": 6,
+        "image_shape": None,
+        "n_clusters": 3,
+        "n_labels": 3,
+        "network": "mlp",
+        "hidden_layer_sizes": (8,),
+        "activation": "leaky_relu",
+        "bfloat16": False,
+        "feature_dim": 5,
+        "latent_dim": 4,
+        "likelihood": "mse",
+        "n_neighbors": 2,
+        "margin": 1.0,
+        "weights": {
+            "reconstruction": 1.0,
+            "gaussian": 1.0,
+            "categorical": 1.0,
+            "assignment": 1.0,
+            "metric": 1.0,
+        },
+        "temperature_decay": 0.013863,
+        "min_temperature": 0.5,
+        "init": "random",
+        "input_noise": 0.0,
+        "max_shift": 0,
+    }
+    return GMVAE(**(arguments | changes))
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+# ------------------------------------------------------------ lifted loss
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "margin", "expected"),
+    [
+        ([[0], [1], [3]], [0, 0, 1], 1.0, 0.049066442),
+        ([[0], [1], [3]], [0, 0, 1], 2.0, 0.862328130),
+        ([[0, 0], [3, 4], [0, 1], [3, 3]], [0, 0, 1, 1], 1.0, 12.914846411),
+        ([[1, 1], [1, 1], [1, 1], [1, 1]], [0, 0, 1, 1], 1.0, 2.847200389),
+    ],
+)
+def test_lifted_loss_values(points, labels, margin, expected):
+    loss = lifted_structured_loss(tensor(points), torch.tensor(labels), margin)
+    assert loss.item() == pytest.approx(expected, abs=1e-8)
+
+
+def naive_lifted_loss(x, labels, margin):
+    def push(i):
+        terms = [
+            margin - np.linalg.norm(x[i] - x[k])
+            for k in range(len(x))
+            if labels[k] != labels[i]
+        ]
+        return logsumexp(terms)
+
+    pairs = [
+        (i, j)
+        for i in range(len(x))
+        for j in range(i + 1, len(x))
+        if labels[i] == labels[j]
+    ]
+    total = 0
+    for i, j in pairs:
+        J = logsumexp([push(i), push(j)]) + np.linalg.norm(x[i] - x[j])
+        total += max(0, J) ** 2
+    return total / (2 * len(pairs))
+
+
+def test_lifted_loss_naive():
+    rng = np.random.RandomState(0)
+    x, labels = rng.normal(size=(40, 7)), rng.randint(4, size=40)
+    loss = lifted_structured_loss(tensor(x), torch.tensor(labels), 1.5)
+    assert loss.item() == pytest.approx(naive_lifted_loss(x, labels, 1.5), rel=1e-9)
+
+
+def test_lifted_loss_weight_zero_is_absence():
+    rng = np.random.RandomState(1)
+    x, labels = tensor(rng.normal(size=(20, 3))), torch.tensor(rng.randint(3, size=20))
+    weight = torch.tensor(rng.randint(2, size=20), dtype=torch.float64)
+    kept = weight > 0
+    weighted = lifted_structured_loss(x, labels, 1.0, weight)
+    assert weighted.item() == pytest.approx(
+        lifted_structured_loss(x[kept], labels[kept], 1.0).item(), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 0, 0, 0], [0, 1, 2, 3], [0, 0, 1, 1]], ids=["one", "all", "pairs"]
+)
+def test_lifted_loss_degenerate(labels):
+    """No negatives, no positives and zero distances: finite, gradients too."""
+    for points in (torch.zeros(4, 2), torch.arange(8.0).reshape(4, 2)):
+        x = points.double().requires_grad_()
+        loss = lifted_structured_loss(x, torch.tensor(labels), 1.0)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert torch.isfinite(x.grad).all()
+        if labels != [0, 0, 1, 1]:
+            assert loss.item() == 0
+
+
+def test_lifted_loss_gradient():
+    torch.manual_seed(0)
+    x = torch.randn(8, 3, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 0, 1, 1, 2, 2, 0, 1])
+    assert torch.autograd.gradcheck(
+        lambda x: lifted_structured_loss(x, labels, 1.0), x
+    )
+
+
+# ------------------------------------------------- nearest-neighbour labels
+
+
+def test_closer_neighbor_outweighs_two():
+    """Two of class a at distance 2, one of b at distance 0.5."""
+    neighbors, labels = tensor([[2.0], [-2.0], [0.5]]), torch.tensor([0, 0, 1])
+    for k, expected in [(1, 1), (3, 1)]:
+        assigned = nearest_neighbor_labels(tensor([[0.0]]), neighbors, labels, k, 2)
+        assert assigned.item() == expected
+    # a plain vote would say the opposite, and so do distances that are near enough
+    neighbors = tensor([[0.8], [-0.8], [0.5]])
+    assigned = nearest_neighbor_labels(tensor([[0.0]]), neighbors, labels, 3, 2)
+    assert assigned.item() == 0
+
+
+def test_neighbor_at_distance_zero_wins():
+    neighbors = torch.tensor([[0.0], [1e-3], [1e-3], [1e-3], [1e-3]])
+    labels = torch.tensor([1, 0, 0, 0, 0])
+    assigned = nearest_neighbor_labels(torch.zeros(1, 1), neighbors, labels, 5, 2)
+    assert assigned.item() == 1
+
+
+def test_nearest_neighbor_labels_sklearn():
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rng = np.random.RandomState(0)
+    X, y, Q = rng.normal(size=(60, 4)), rng.randint(5, size=60), rng.normal(size=(99, 4))
+    oracle = KNeighborsClassifier(7, weights="distance").fit(X, y).predict(Q)
+    ours = nearest_neighbor_labels(tensor(Q), tensor(X), torch.tensor(y), 7, 5)
+    np.testing.assert_array_equal(ours, oracle)
+
+
+def test_fewer_labelled_rows_than_neighbors():
+    assigned = nearest_neighbor_labels(
+        torch.zeros(3, 2), torch.ones(2, 2), torch.tensor([1, 1]), 5, 2
+    )
+    assert assigned.tolist() == [1, 1, 1]
+
+
+# --------------------------------------------------------- KLs, temperature
+
+
+def test_categorical_kl():
+    logits = tensor([[0.75, 0.25]]).log()
+    assert categorical_kl_to_uniform(logits).item() == pytest.approx(0.130812036)
+    uniform = torch.zeros(2, 7)
+    torch.testing.assert_close(categorical_kl_to_uniform(uniform), torch.zeros(2))
+    certain = torch.tensor([[200.0, 0.0, 0.0]])
+    assert categorical_kl_to_uniform(certain).item() == pytest.approx(math.log(3))
+
+
+def test_gaussian_kl_value():
+    kl = kl_divergence(Normal(tensor(1.0), tensor(2.0)), Normal(tensor(0.0), tensor(1.0)))
+    assert kl.item() == pytest.approx(1.306852819)
+
+
+def test_temperature_schedule():
+    """From 1 to 0.5 in 50 epochs, then constant."""
+    at = [exponential_decay(torch.tensor(float(e)), 0.013863, 0.5) for e in (0, 25, 50, 90)]
+    np.testing.assert_allclose(at, [1, 0.5**0.5, 0.5, 0.5], atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0, 5.0])
+def test_gumbel_argmax_is_softmax_at_every_temperature(temperature):
+    """The sample used in the loss; bound is five standard errors."""
+    torch.manual_seed(0)
+    logits = torch.tensor([1.0, 0.0, -1.0]).expand(40_000, 3)
+    picked = nn.functional.gumbel_softmax(logits, torch.tensor(temperature)).argmax(1)
+    frequency = picked.bincount(minlength=3) / len(picked)
+    expected = logits[0].softmax(0)
+    bound = 5 * (expected * (1 - expected) / len(picked)).sqrt()
+    assert ((frequency - expected).abs() < bound).all()
+
+
+def test_unnamed_clusters_have_no_assignment():
+    logits = torch.eye(4)  # row k believes in cluster k
+    weight = named_rows(torch.tensor([0]), logits, n_named=2)
+    assert weight.tolist() == [1, 1, 0, 0]
+    # a labelled row counts wherever it sits
+    weight = named_rows(torch.tensor([0, 0, 0, 0]), logits, n_named=2)
+    assert weight.tolist() == [1, 1, 1, 1]
+
+
+# -------------------------------------------------------------- exact toy
+
+MEANS, X_TOY = (-1.0, 2.0), 0.5
+
+
+class ToyQY(nn.Module):
+    def forward(self, x):
+        # p(y|x): x given y is N(mean_y, 1 + 0.5)
+        return torch.stack([Normal(m, 1.5**0.5).log_prob(x[:, 0]) for m in MEANS], 1)
+
+
+class ToyPZ(nn.Module):
+    def forward(self, y):
+        mean = (y @ torch.tensor(MEANS, dtype=y.dtype))[:, None]
+        return Normal(mean, torch.ones_like(mean))
+
+
+class ToyQZ(nn.Module):
+    def forward(self, x, y):
+        # N(mean_y, 1) times N(x; z, 0.5): precision 1 + 2
+        mean = (ToyPZ()(y).mean + 2 * x) / 3
+        return Normal(mean, torch.full_like(mean, 3**-0.5))
+
+
+class ToyPX(nn.Module):
+    name = "mse"
+
+    def forward(self, z):
+        return Normal(z, 0.5**0.5)
+
+
+def toy():
+    model = make_gmvae(n_features=1, latent_dim=1, feature_dim=1, n_clusters=2)
+    model.g, model.q_y, model.q_z = nn.Identity(), ToyQY(), ToyQZ()
+    model.p_z, model.p_x = ToyPZ(), ToyPX()
+    return model.double().eval()
+
+
+def exact_log_p(x):
+    return logsumexp(norm.logpdf(x, MEANS, 1.5**0.5)) - math.log(2)
+
+
+def test_exact_toy_log_p():
+    assert exact_log_p(X_TOY) == pytest.approx(-1.871671087, abs=1e-9)
+
+
+def test_bound_with_exact_posterior_is_log_p():
+    """E log p(x|z) over two opposite draws is exact for a quadratic of unit spread."""
+    x = tensor([[X_TOY], [2.0]])
+    noise = tensor([[1.0], [-1.0]])  # mean 0, second moment 1, as the Gaussian
+    bound = toy().bound(x, noise)
+    np.testing.assert_allclose(
+        bound, [exact_log_p(X_TOY), exact_log_p(2.0)], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, 7])
+def test_importance_weighted_bound_with_exact_posterior_is_log_p(k):
+    """Every weight is p(x|y) whatever the draw, so every k is exact."""
+    noise = torch.randn(k, 1, dtype=torch.float64)
+    bound = toy().importance_weighted_bound(tensor([[X_TOY]]), noise)
+    assert bound.item() == pytest.approx(-1.871671087, abs=1e-6)
+
+
+class WrongQZ(nn.Module):
+    def forward(self, x, y):
+        mean = torch.zeros_like(x)
+        return Normal(mean, torch.ones_like(mean))
+
+
+def test_bounds_are_ordered_when_the_posterior_is_wrong():
+    model = toy()
+    model.q_z = WrongQZ()
+    noise = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)).double()
+    x = tensor([[X_TOY]])
+    loose = model.bound(x, noise).item()
+    tight = model.importance_weighted_bound(x, noise).item()
+    exact = exact_log_p(X_TOY)
+    assert loose < exact - 0.1
+    assert tight == pytest.approx(exact, abs=0.05)
+    # mean over blocks of few draws lies between
+    few = np.mean(
+        [model.importance_weighted_bound(x, e).item() for e in noise[:2000].split(4)]
+    )
+    assert loose < few < exact
+
+
+def test_bound_by_quadrature():
+    """One row of an untrained net in one latent dimension, integrated on a grid."""
+    torch.manual_seed(0)
+    model = make_gmvae(latent_dim=1).eval()
+    x = torch.rand(1, 6)
+    features = model.encode(x)
+    q = model.q_y(features).softmax(1)[0]
+    # Gauss-Hermite nodes for the weight exp(-t^2 / 2)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    expected = 0
+    for k in range(3):
+        y = nn.functional.one_hot(torch.tensor([k]), 3).float()
+        q_z, p_z = model.q_z(features, y), model.p_z(y)
+        m, s = q_z.mean.item(), q_z.stddev.item()
+        z = torch.tensor(m + s * nodes).float()[:, None]
+        x_hat = torch.sigmoid(model.p_x.network(z)).detach().numpy()
+        log_p_x = norm.logpdf(x.numpy(), x_hat, 0.5**0.5).sum(1)
+        log_q = norm.logpdf(m + s * nodes, m, s)
+        log_p = norm.logpdf(m + s * nodes, p_z.mean.item(), p_z.stddev.item())
+        inside = log_p_x + log_p - log_q + math.log(1 / 3) - math.log(q[k].item())
+        expected += q[k].item() * (weights * inside).sum()
+    # the bound is an average over draws, so the same rule integrates it
+    draws = torch.tensor(nodes).float()[:, None, None]
+    bound = sum(w * model.bound(x, e).item() for w, e in zip(weights, draws, strict=True))
+    assert bound == pytest.approx(expected, rel=1e-5)
+
+
+# ---------------------------------------------------- the loss over a batch
+
+
+@pytest.mark.parametrize("likelihood", ["mse", "bernoulli", "gaussian"])
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_gradient_reaches_every_parameter(network, likelihood):
+    torch.manual_seed(0)
+    model = make_gmvae(
+        network=network,
+        likelihood=likelihood,
+        n_features=64,
+        image_shape=(1, 8, 8) if network == "conv" else None,
+    )
+    model.train()
+    terms, _ = model.loss(torch.rand(12, 64), torch.tensor([0, 1, 2, 0]), torch.zeros(()))
+    sum(terms.values()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@torch.no_grad()
+def test_terms_of_the_loss():
+    """Each term against scikit-free arithmetic on the module's own outputs."""
+    weights = {
+        "reconstruction": 2.0,
+        "gaussian": 3.0,
+        "categorical": 5.0,
+        "assignment": 7.0,
+        "metric": 11.0,
+    }
+    torch.manual_seed(0)
+    model = make_gmvae(weights=weights).eval()
+    x, y, epoch = torch.rand(9, 6), torch.tensor([2, 0, 1]), torch.tensor(10.0)
+    torch.manual_seed(1)
+    terms, monitors = model.loss(x, y, epoch)
+
+    torch.manual_seed(1)
+    features = model.g(x)
+    logits = model.q_y(features)
+    sample = nn.functional.gumbel_softmax(logits, math.exp(-0.13863))
+    q_z, p_z = model.q_z(features, sample), model.p_z(sample)
+    z = q_z.mean + q_z.stddev * torch.randn(9, 4)
+    x_hat = torch.sigmoid(model.p_x.network(z))
+    m, v, pm, pv = q_z.mean, q_z.variance, p_z.mean, p_z.variance
+    kl = 0.5 * (pv.log() - v.log() + (v + (m - pm) ** 2) / pv - 1).sum(1)
+    q = logits.softmax(1)
+    assigned = torch.cat([y, nearest_neighbor_labels(features[3:], features[:3], y, 2, 3)])
+    expected = {
+        "reconstruction": 2 * ((x - x_hat) ** 2).sum(1).mean(),
+        "gaussian": 3 * kl.mean(),
+        "categorical": 5 * ((q * q.log()).sum(1) + math.log(3)).mean(),
+        "assignment": -7 * q.log()[torch.arange(9), assigned].mean(),
+        "metric": 11
+        * naive_lifted_loss(features.detach().numpy(), assigned.numpy(), 1.0),
+    }
+    assert list(terms) == list(expected)
+    for name, value in expected.items():
+        assert float(terms[name].detach()) == pytest.approx(float(value), rel=1e-4), name
+    assert float(monitors["kl_z"]) == pytest.approx(float(kl.mean()), rel=1e-4)
+
+
+def test_row_order_in_a_batch_does_not_matter():
+    """With the noise of each row moved along with it, by an interpolating net."""
+    torch.manual_seed(0)
+    model = make_gmvae(n_clusters=3).eval()
+    x, y = torch.rand(10, 6), torch.tensor([0, 1, 2, 0])
+    order = torch.cat([torch.randperm(4), 4 + torch.randperm(6)])
+    terms, _ = model.loss(x, y, torch.zeros(()))
+    shuffled, _ = model.loss(x[order], y[order[:4]], torch.zeros(()))
+    for name in ("categorical", "assignment", "metric"):  # the terms without a draw
+        torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-4, atol=1e-6)
+    # q(z) is so narrow, q(y) so sure, that the draws do not matter either
+    with torch.no_grad():
+        model.q_z.variance.weight.zero_()
+        model.q_z.variance.bias.fill_(-30)
+        model.q_y[-1].weight.mul_(1e4)
+    terms, _ = model.loss(x, y, torch.zeros(()))
+    shuffled, _ = model.loss(x[order], y[order[:4]], torch.zeros(()))
+    for name in ("reconstruction", "gaussian"):
+        torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-2, atol=1e-3)
+
+
+def test_no_gradient_through_the_assignment():
+    model = make_gmvae()
+    features = torch.rand(9, 5, requires_grad=True)
+    assert not model.assign(features, torch.tensor([0, 1, 2])).requires_grad
+
+
+def test_without_labels_assignment_and_metric_are_absent():
+    model = make_gmvae(n_labels=0)
+    terms, monitors = model.loss(
+        torch.rand(8, 6), torch.empty(0, dtype=torch.long), torch.zeros(())
+    )
+    assert list(terms) == ["reconstruction", "gaussian", "categorical"]
+    assert list(monitors) == ["kl_z"]
+
+
+def test_gaussian_likelihood_is_equivariant_to_units():
+    """Nats change by the log of the Jacobian when X is moved and rescaled."""
+    torch.manual_seed(0)
+    model = make_gmvae(likelihood="gaussian").eval()
+    x = torch.randn(30, 6)
+    noise = torch.randn(1, 4)
+    bounds = []
+    for scale, shift in [(1.0, 0.0), (10.0, 3.0)]:
+        rows = scale * x + shift
+        model.fit_units([(rows, None)])
+        bounds.append(model.bound(rows, noise))
+    jacobian = 6 * math.log(10)
+    torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)
