@@ -29,6 +29,9 @@ INFERENCE_BATCH = 256
 # torch's generators are shared by all threads of a process.
 _RNG_LOCK = threading.RLock()
 
+# What scikit-learn's callbacks keep on an estimator during a fit.
+_FIT_CONTEXT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx")
+
 # Copies of models on a GPU for inference; the models themselves stay on the CPU.
 _DEVICE_COPIES = weakref.WeakKeyDictionary()
 _DEVICE_COPIES_LOCK = threading.Lock()
@@ -65,7 +68,7 @@ def as_tensor(X):
 
 
 class DeepEstimator(BaseEstimator):
-    """What all estimators share. A method's estimator overrides `_make_model`."""
+    """What all estimators share."""
 
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
@@ -86,11 +89,15 @@ class DeepEstimator(BaseEstimator):
         "image_shape": ["array-like", None],
     }
 
-    def _make_model(self, device):
-        """Describe the module: a `functools.partial` that builds it, all arguments in.
+    # The method's nn.Module, and the one hook that a method's estimator overrides.
+    _Module = None
+
+    def _module_arguments(self, device):
+        """Arguments, all of them plain values, that build the module.
 
         Read after X and y were checked: ``n_features_in_``, ``image_shape_``,
-        ``classes_``, ``n_labels_`` and ``likelihood_`` stand.
+        ``classes_`` and ``n_labels_`` stand. fit records them, so that a copy of the
+        estimator is rebuilt without a look at its present parameters.
         """
         raise NotImplementedError
 
@@ -160,9 +167,9 @@ class DeepEstimator(BaseEstimator):
             self._check_warm_start(earlier)
         else:
             self._check_data(rows)
-            self._build = self._make_model(device)
+            self._arguments = self._module_arguments(device)
 
-        data = Data(*self._place(rows, codes, device), self.scale_)
+        data = Data(*self._place(rows, codes, device), self._divisor(rows))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         best = None
         with seeded(seed, device):
@@ -172,7 +179,8 @@ class DeepEstimator(BaseEstimator):
                     state = earlier.get("_state")
                     earlier_history = earlier["history_"]
                 else:
-                    model, state, earlier_history = self._build().to(device), None, []
+                    model = self._Module(**self._arguments).to(device)
+                    state, earlier_history = None, []
                     self._seed = seed
                 task = root
                 if self.n_init > 1:
@@ -239,7 +247,7 @@ class DeepEstimator(BaseEstimator):
         return x, y
 
     def _architecture(self, device):
-        """Resolve parameters that every network needs: see `_make_model`."""
+        """Resolve parameters that every network needs: see `_module_arguments`."""
         network = self.network
         if network == "auto":
             network = "mlp" if self.image_shape_ is None else "conv"
@@ -281,6 +289,10 @@ class DeepEstimator(BaseEstimator):
         check_is_fitted(self)
         return _validation.check_X(self, X)
 
+    def _divisor(self, X):
+        """255 for uint8 after a fit on uint8; floats are divided already."""
+        return self.scale_ if X.dtype == np.uint8 else 1.0
+
     def _on_device(self):
         """Return the model and its device, copied to a GPU if one is to be used."""
         device = _validation.check_device(self.device)
@@ -294,7 +306,8 @@ class DeepEstimator(BaseEstimator):
 
     def _infer(self, X, function):
         """Apply ``function(model, x)`` to checked rows, scaled: see `_map`."""
-        return self._map(X, lambda model, x: function(model, x / self.scale_))
+        divisor = self._divisor(X)
+        return self._map(X, lambda model, x: function(model, x / divisor))
 
     def _map(self, rows, function):
         """Apply ``function(model, rows)`` in batches of one size.
@@ -399,6 +412,9 @@ class DeepEstimator(BaseEstimator):
     def __getstate__(self):
         """Weights as arrays beside the recipe of the module, for pickle and skops."""
         state = dict(super().__getstate__())
+        # of a fit that is under way, of which a callback is given a copy
+        for name in _FIT_CONTEXT:
+            state.pop(name, None)
         if "model_" in state:
             state["model_"] = {
                 name: tensor.numpy(force=True)
@@ -413,7 +429,7 @@ class DeepEstimator(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             with seeded(None, torch.device("cpu")):
-                model = self._build()
+                model = self._Module(**self._arguments)
             model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
             self.model_ = model.eval()
 

@@ -27,7 +27,6 @@ Terms of the loss, under the names they have below:
     metric           L_M, lifted structured loss on x_hat with those labels
 """
 
-import functools
 import math
 import warnings
 from numbers import Integral, Real
@@ -442,6 +441,8 @@ class GMVAEClusterer(
 ):
     """Gaussian-mixture VAE."""
 
+    _Module = GMVAE
+
     _parameter_constraints = {
         **DeepEstimator._parameter_constraints,
         "feature_dim": [Interval(Integral, 1, None, closed="left")],
@@ -545,33 +546,32 @@ class GMVAEClusterer(
                 'likelihood="gaussian" or "auto".'
             )
 
-    def _make_model(self, device):
+    def _module_arguments(self, device):
         categorical_weight = self.categorical_weight
         if categorical_weight == "auto":
             # Without the assignment to hold against, more than the bound's own weight
             # would make q(y|x_hat) uniform.
             categorical_weight = self.assignment_weight if self.n_labels_ else 1.0
-        return functools.partial(
-            GMVAE,
+        return {
             **self._architecture(device),
-            feature_dim=self.feature_dim,
-            latent_dim=self.latent_dim,
-            likelihood=self.likelihood_,
-            n_neighbors=self.n_neighbors,
-            margin=self.margin,
-            weights={
+            "feature_dim": self.feature_dim,
+            "latent_dim": self.latent_dim,
+            "likelihood": self.likelihood_,
+            "n_neighbors": self.n_neighbors,
+            "margin": self.margin,
+            "weights": {
                 "reconstruction": self.reconstruction_weight,
                 "gaussian": self.gaussian_weight,
                 "categorical": categorical_weight,
                 "assignment": self.assignment_weight,
                 "metric": self.metric_weight,
             },
-            temperature_decay=self.temperature_decay,
-            min_temperature=self.min_temperature,
-            init=self.init,
-            input_noise=self.input_noise,
-            max_shift=self.max_shift,
-        )
+            "temperature_decay": self.temperature_decay,
+            "min_temperature": self.min_temperature,
+            "init": self.init,
+            "input_noise": self.input_noise,
+            "max_shift": self.max_shift,
+        }
 
     def _schedule_length(self):
         if self.temperature_decay == 0:
@@ -688,8 +688,8 @@ class GMVAEClusterer(
 
     def _bound(self, X):
         if self.likelihood_ == "bernoulli":
-            # compared without a copy of X
-            if X.min() < -1e-6 * self.scale_ or X.max() > (1 + 1e-6) * self.scale_:
+            low, high = X.min(), X.max() / self._divisor(X)
+            if low < -1e-6 or high > 1 + 1e-6:
                 warnings.warn(
                     "X has values outside [0, 1]; they are clipped, as "
                     'likelihood="bernoulli" gives them no density.',

@@ -3,9 +3,8 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import sksemi
+from tests.contract.estimators import ESTIMATORS
 
-ESTIMATORS = [getattr(sksemi, name) for name in sksemi.__all__]
 
 
 # One warning of scikit-learn's kind is expected: its checks pass n_clusters=1 with

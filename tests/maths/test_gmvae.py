@@ -236,7 +236,7 @@ class ToyPZ(nn.Module):
 
 
 class ToyQZ(nn.Module):
-    def forward(self, x, y):
+    def forward(self, x, y, origin):
         # N(mean_y, 1) times N(x; z, 0.5): precision 1 + 2
         mean = (ToyPZ()(y).mean + 2 * x) / 3
         return Normal(mean, torch.full_like(mean, 3**-0.5))
@@ -283,7 +283,7 @@ def test_importance_weighted_bound_with_exact_posterior_is_log_p(k):
 
 
 class WrongQZ(nn.Module):
-    def forward(self, x, y):
+    def forward(self, x, y, origin):
         mean = torch.zeros_like(x)
         return Normal(mean, torch.ones_like(mean))
 
@@ -319,7 +319,7 @@ def test_bound_by_quadrature():
     for k in range(3):
         y = nn.functional.one_hot(torch.tensor([k]), 3).float()
         q_z, p_z = model.q_z(features, y), model.p_z(y)
-        m, s = q_z.mean.item(), q_z.stddev.item()
+        m, s = p_z.mean.item() + q_z.mean.item(), q_z.stddev.item()
         z = torch.tensor(m + s * nodes).float()[:, None]
         x_hat = torch.sigmoid(model.p_x.network(z)).detach().numpy()
         log_p_x = norm.logpdf(x.numpy(), x_hat, 0.5**0.5).sum(1)
@@ -376,9 +376,8 @@ def test_terms_of_the_loss():
     logits = model.q_y(features)
     sample = nn.functional.gumbel_softmax(logits, math.exp(-0.13863))
     q_z, p_z = model.q_z(features, sample), model.p_z(sample)
-    z = q_z.mean + q_z.stddev * torch.randn(9, 4)
-    x_hat = torch.sigmoid(model.p_x.network(z))
-    m, v, pm, pv = q_z.mean, q_z.variance, p_z.mean, p_z.variance
+    pm, pv, m, v = p_z.mean, p_z.variance, p_z.mean + q_z.mean, q_z.variance
+    x_hat = torch.sigmoid(model.p_x.network(m + v.sqrt() * torch.randn(9, 4)))
     kl = 0.5 * (pv.log() - v.log() + (v + (m - pm) ** 2) / pv - 1).sum(1)
     q = logits.softmax(1)
     assigned = torch.cat([y, nearest_neighbor_labels(features[3:], features[:3], y, 2, 3)])

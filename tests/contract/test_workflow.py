@@ -1,0 +1,305 @@
+"""Pickle, joblib, skops, Pipeline, GridSearchCV, callbacks, interruption."""
+
+import copy
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+import torch
+from sklearn.base import clone
+from sklearn.callback import ProgressBar
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from sksemi import _training
+from tests.contract.estimators import ESTIMATORS, QUICK, having
+
+every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+
+
+def by_pickle(est, folder):
+    return pickle.loads(pickle.dumps(est))
+
+
+def by_joblib(est, folder):
+    joblib.dump(est, folder / "est.joblib")
+    return joblib.load(folder / "est.joblib", mmap_mode="r")
+
+
+def by_skops(est, folder):
+    skops.io.dump(est, folder / "est.skops")
+    types = skops.io.get_untrusted_types(file=folder / "est.skops")
+    # nothing but our own classes has to be trusted
+    assert all(name.startswith("sksemi.") for name in types), types
+    return skops.io.load(folder / "est.skops", trusted=types)
+
+
+@pytest.mark.parametrize(
+    "copied", [by_pickle, by_joblib, by_skops, lambda est, _: copy.deepcopy(est)]
+)
+@every_estimator
+def test_copies_predict_the_same(Estimator, copied, images, tmp_path):
+    X, _, y_partial = images
+    est = Estimator(**QUICK).fit(X, y_partial)
+    # The network is rebuilt from what fit recorded, not from present parameters.
+    est.set_params(hidden_layer_sizes=(3,), network="mlp", n_clusters=2)
+    before = torch.get_rng_state()
+    loaded = copied(est, tmp_path)
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
+    np.testing.assert_array_equal(loaded.transform(X), est.transform(X))
+    assert loaded.history_ == est.history_
+
+
+@every_estimator
+def test_pickled_warm_start_goes_on(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
+    loaded = pickle.loads(pickle.dumps(est))
+    np.testing.assert_array_equal(
+        loaded.fit(X, y_partial).predict_proba(X), est.fit(X, y_partial).predict_proba(X)
+    )
+
+
+@every_estimator
+def test_state_is_kept_only_where_it_is_used(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
+    large = len(pickle.dumps(est))
+    est.set_params(warm_start=False).fit(X, y_partial)
+    assert len(pickle.dumps(est)) < large / 2
+
+
+@every_estimator
+def test_clone_has_parameters_only(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK, n_clusters=11).fit(X, y_partial)
+    cloned = clone(est)
+    assert cloned.get_params() == est.get_params()
+    assert not hasattr(cloned, "model_")
+
+
+@every_estimator
+def test_behind_a_scaler(Estimator, digits):
+    X, y, y_partial = digits
+    pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK, image_shape=(1, 8, 8)))
+    pipe.fit(16 * X, y_partial)
+    assert pipe.predict(16 * X).shape == y.shape
+    assert pipe.score(16 * X, y) == pytest.approx(np.mean(pipe.predict(16 * X) == y))
+
+
+@pytest.mark.parametrize("Estimator", having("transform"))
+def test_before_a_classifier(Estimator, digits):
+    """Features of half the rows' digits separate the other half's far above chance."""
+    X, y, _ = digits
+    pipe = make_pipeline(
+        Estimator(**QUICK | {"max_iter": 10}), LogisticRegression(max_iter=1000)
+    )
+    assert pipe.fit(X[:200], y[:200]).score(X[200:], y[200:]) > 0.6
+
+
+@every_estimator
+def test_grid_search_in_two_processes(Estimator, digits):
+    X, y, _ = digits
+    search = GridSearchCV(
+        Estimator(**QUICK), {"max_iter": [1, 12]}, cv=2, n_jobs=2, scoring="accuracy"
+    )
+    search.fit(X, y)
+    assert search.best_params_ == {"max_iter": 12}
+    assert search.predict(X).shape == y.shape
+    # two processes say what one says
+    serial = clone(search).set_params(n_jobs=None).fit(X, y)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"],
+        serial.cv_results_["mean_test_score"],
+        atol=0.02,
+    )
+
+
+@every_estimator
+def test_cross_val_score(Estimator, digits):
+    X, y, y_partial = digits
+    scores = cross_val_score(Estimator(**QUICK), X, y, cv=3)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    without_labels = cross_val_score(Estimator(**QUICK, n_clusters=5), X, cv=3)
+    assert np.isfinite(without_labels).all()
+
+
+class Recorder:
+    """A callback that notes what it is told."""
+
+    def __init__(self, X=None, stop_after=None):
+        self.X, self.stop_after = X, stop_after
+        self.events, self.rows, self.predictions = [], [], []
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+        self.events.append(f"end {context.task_name}")
+        if context.task_name == "epoch":
+            self.rows.append(metadata)
+            np.random.rand(), torch.rand(3)
+            if self.X is not None:
+                self.predictions.append(fitted_estimator.predict_proba(self.X))
+            return len(self.rows) == self.stop_after
+
+
+@every_estimator
+def test_one_callback_task_per_epoch(Estimator, digits):
+    X, _, y_partial = digits
+    recorder = Recorder(X)
+    est = Estimator(**QUICK).set_callbacks(recorder).fit(X, y_partial)
+    epoch = ["begin epoch", "end epoch"]
+    assert recorder.events == ["setup", "begin fit", *3 * epoch, "end fit", "teardown"]
+    assert recorder.rows == est.history_
+    np.testing.assert_array_equal(recorder.predictions[-1], est.predict_proba(X))
+    assert (recorder.predictions[0] != recorder.predictions[1]).any()
+    # watching changes nothing, though the callback draws random numbers
+    alone = Estimator(**QUICK).fit(X, y_partial)
+    np.testing.assert_array_equal(alone.predict_proba(X), est.predict_proba(X))
+
+
+@every_estimator
+def test_callback_stops_the_fit(Estimator, digits):
+    X, _, y_partial = digits
+    recorder = Recorder(stop_after=2)
+    est = Estimator(**QUICK).set_callbacks(recorder).fit(X, y_partial)
+    assert est.n_iter_ == len(est.history_) == 2
+
+
+@every_estimator
+def test_callbacks_are_torn_down_after_an_error(Estimator, digits):
+    X, _, y_partial = digits
+    recorder = Recorder()
+    est = Estimator(**QUICK, learning_rate=1e30).set_callbacks(recorder)
+    with pytest.raises(FloatingPointError):
+        est.fit(X, y_partial)
+    assert recorder.events[-1] == "teardown"
+
+
+@every_estimator
+def test_progress_bar_alone_and_in_a_search(Estimator, digits, capsys):
+    X, y, y_partial = digits
+    Estimator(**QUICK).set_callbacks(ProgressBar()).fit(X, y_partial)
+    assert Estimator.__name__ in capsys.readouterr().out
+    pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK))
+    search = GridSearchCV(pipe, {f"{Estimator.__name__.lower()}__batch_size": [64, 200]}, cv=2)
+    search.set_callbacks(ProgressBar()).fit(X, y)
+    assert "GridSearchCV" in capsys.readouterr().out
+
+
+@every_estimator
+def test_verbose_prints_a_line_per_epoch(Estimator, digits, capsys):
+    X, _, y_partial = digits
+    Estimator(**QUICK, verbose=1).fit(X, y_partial)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["Epoch 1", "Epoch 2", "Epoch 3"]
+    Estimator(**QUICK).fit(X, y_partial)
+    assert capsys.readouterr().out == ""
+
+
+class Interrupt(Recorder):
+    """Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, monkeypatch, after):
+        super().__init__()
+        draw, steps = _training.Minibatches.draw, []
+
+        def interrupted(batches):
+            steps.append(None)
+            if len(steps) > after * batches.n_steps + 1:
+                raise KeyboardInterrupt
+            return draw(batches)
+
+        monkeypatch.setattr(_training.Minibatches, "draw", interrupted)
+
+
+@every_estimator
+def test_interruption_keeps_the_last_whole_epoch(Estimator, digits, monkeypatch):
+    X, _, y_partial = digits
+    settings = QUICK | {"batch_size": 100}
+    expected = Estimator(**settings | {"max_iter": 2}).fit(X, y_partial)
+    with monkeypatch.context() as patch:
+        Interrupt(patch, after=2)
+        with pytest.warns(UserWarning, match="interrupted by user after 2 whole"):
+            est = Estimator(**settings, warm_start=True).fit(X, y_partial)
+    assert est.n_iter_ == 2
+    np.testing.assert_array_equal(est.predict_proba(X), expected.predict_proba(X))
+    # and it can go on as if nothing had happened
+    est.set_params(max_iter=1).fit(X, y_partial)
+    whole = Estimator(**settings).fit(X, y_partial)
+    np.testing.assert_array_equal(est.predict_proba(X), whole.predict_proba(X))
+
+
+@every_estimator
+def test_interruption_before_an_epoch_is_over(Estimator, digits, monkeypatch):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK | {"batch_size": 100})
+    Interrupt(monkeypatch, after=0)
+    with pytest.raises(KeyboardInterrupt):
+        est.fit(X, y_partial)
+    assert not hasattr(est, "model_")
+
+
+@every_estimator
+def test_early_stopping_waits_for_schedules(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(
+        **QUICK | {"max_iter": 70, "tol": 1e9}, n_iter_no_change=2, batch_size=300
+    ).fit(X, y_partial)
+    assert est.n_iter_ == est._schedule_length() + 3
+
+
+@every_estimator
+def test_history(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK).fit(X, y_partial)
+    assert len(est.history_) == est.n_iter_ == 3
+    for epoch, row in enumerate(est.history_):
+        assert row["epoch"] == epoch
+        assert row["seconds"] > 0
+        terms = [name for name in row if f"{name}_weight" in est.get_params()]
+        assert len(terms) >= 3
+
+
+@pytest.mark.parametrize("Estimator", having("fit_predict"))
+def test_fit_predict_uses_y(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK)
+    labels = est.fit_predict(X, y_partial)
+    np.testing.assert_array_equal(labels, est.labels_)
+    np.testing.assert_array_equal(labels, est.predict(X))
+    assert len(est.classes_) == 10
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@every_estimator
+def test_gpu(Estimator, images):
+    X, y, y_partial = images
+    est = Estimator(**QUICK | {"device": "cuda"}).fit(X, y_partial)
+    assert next(est.model_.parameters()).device.type == "cpu"
+    on_gpu = est.predict_proba(X)
+    loaded = pickle.loads(pickle.dumps(est)).set_params(device="cpu")
+    np.testing.assert_allclose(loaded.predict_proba(X), on_gpu, atol=1e-3)
+
+
+def test_no_warning_on_import():
+    import importlib
+
+    import sksemi
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        importlib.reload(sksemi)
