@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
-from sksemi._training import Data, evaluate, train
+from sksemi._training import Data, evaluate, map_tensors, train
 from sksemi._validation import Interval, StrOptions, _fit_context
 from sksemi.metrics import clustering_accuracy
 
@@ -95,8 +95,8 @@ class DeepEstimator(BaseEstimator):
     def _module_arguments(self, device):
         """Arguments, all of them plain values, that build the module.
 
-        Read after X and y were checked: ``n_features_in_``, ``image_shape_``,
-        ``classes_`` and ``n_labels_`` stand. fit records them, so that a copy of the
+        Read after X and y were checked: ``n_features_in_``, ``_image_shape``,
+        ``classes_`` and ``_n_labels`` stand. fit records them, so that a copy of the
         estimator is rebuilt without a look at its present parameters.
         """
         raise NotImplementedError
@@ -162,7 +162,7 @@ class DeepEstimator(BaseEstimator):
         self.classes_ = _validation.check_n_clusters(
             self.n_clusters, labels, len(rows)
         )
-        self.n_labels_ = len(labels)
+        self._n_labels = len(labels)
         if resume:
             self._check_warm_start(earlier)
         else:
@@ -221,7 +221,7 @@ class DeepEstimator(BaseEstimator):
         self.n_iter_ = state["epoch"]
         vars(self).pop("_state", None)
         if self.warm_start:
-            self._state = state
+            self._state = map_tensors(torch.Tensor.cpu, state)
 
     def _check_warm_start(self, earlier):
         if self.classes_.tolist() != earlier["classes_"].tolist():
@@ -230,10 +230,10 @@ class DeepEstimator(BaseEstimator):
                 f"{self.classes_.tolist()} and the fit to go on from has "
                 f"{earlier['classes_'].tolist()}. Set warm_start=False to start anew."
             )
-        if self.n_labels_ != earlier["n_labels_"]:
+        if self._n_labels != earlier["_n_labels"]:
             raise ValueError(
-                f"warm_start=True, but y now has {self.n_labels_} labels and the fit "
-                f"to go on from had {earlier['n_labels_']}. Set warm_start=False to "
+                f"warm_start=True, but y now has {self._n_labels} labels and the fit "
+                f"to go on from had {earlier['_n_labels']}. Set warm_start=False to "
                 "start anew."
             )
 
@@ -250,16 +250,16 @@ class DeepEstimator(BaseEstimator):
         """Resolve parameters that every network needs: see `_module_arguments`."""
         network = self.network
         if network == "auto":
-            network = "mlp" if self.image_shape_ is None else "conv"
+            network = "mlp" if self._image_shape is None else "conv"
         if network == "conv":
-            if self.image_shape_ is None:
+            if self._image_shape is None:
                 raise ValueError(
                     'network="conv" needs images: pass X as (n_samples, channels, '
                     "height, width), or give image_shape=(channels, height, width)."
                 )
-            if min(self.image_shape_[1:]) < MIN_IMAGE_SIDE:
+            if min(self._image_shape[1:]) < MIN_IMAGE_SIDE:
                 raise ValueError(
-                    f"Images of {self.image_shape_[1]}x{self.image_shape_[2]} are too "
+                    f"Images of {self._image_shape[1]}x{self._image_shape[2]} are too "
                     f"small for the convolutional network, which needs "
                     f'{MIN_IMAGE_SIDE}x{MIN_IMAGE_SIDE}: set network="mlp".'
                 )
@@ -274,9 +274,9 @@ class DeepEstimator(BaseEstimator):
         )
         return {
             "n_features": self.n_features_in_,
-            "image_shape": self.image_shape_,
+            "image_shape": self._image_shape,
             "n_clusters": len(self.classes_),
-            "n_labels": self.n_labels_,
+            "n_labels": self._n_labels,
             "network": network,
             "hidden_layer_sizes": sizes,
             "activation": self.activation,
@@ -346,7 +346,7 @@ class DeepEstimator(BaseEstimator):
 
     def _like_input(self, rows):
         """Rows (n, n_features) in the layout that fit saw."""
-        return rows.reshape(-1, *self.layout_)
+        return rows.reshape(-1, *self._layout)
 
     def _noise(self, shape, seed, device):
         """Draw standard normal noise that no other call shares."""
@@ -403,7 +403,7 @@ class DeepEstimator(BaseEstimator):
         if not labelled.any():
             return float("nan")
         predicted = self._predict(X[labelled])
-        if self.n_labels_ == 0:
+        if self._n_labels == 0:
             return clustering_accuracy(y, predicted)
         return float(np.mean(predicted == y))
 
@@ -498,5 +498,5 @@ class _EpochTasks:
             "history_": list(self.history),
         }
         if self.estimator.warm_start:
-            attributes["_state"] = copy.deepcopy(state)
+            attributes["_state"] = map_tensors(torch.Tensor.cpu, state)
         return attributes

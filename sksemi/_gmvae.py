@@ -154,7 +154,9 @@ class Likelihood(nn.Module):
         self.name = name
         self.deviation = (2 * precision) ** -0.5
         if name == "gaussian":
-            self.log_variance = nn.Parameter(torch.zeros(n_features))
+            # A tenth of the data's variance to start with: with all of it, neither y
+            # nor z would pay for itself.
+            self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
             # Units of the data, learnt from it before the first epoch.
             self.register_buffer("location", torch.zeros(n_features))
             self.register_buffer("unit", torch.ones(()))
@@ -166,8 +168,7 @@ class Likelihood(nn.Module):
         if self.name == "mse":
             mean = torch.sigmoid(h)
             return Normal(mean, torch.full_like(mean, self.deviation), False)
-        variance = F.softplus(self.log_variance + math.log(math.e - 1)) + 1e-4
-        deviation = (variance.sqrt() * self.unit).expand_as(h)
+        deviation = ((self.log_variance.exp() + 1e-4).sqrt() * self.unit).expand_as(h)
         return Normal(self.location + self.unit * h, deviation, validate_args=False)
 
 
@@ -191,6 +192,7 @@ class GMVAE(nn.Module):
         n_neighbors,
         margin,
         weights,
+        raised_categorical,
         temperature_decay,
         min_temperature,
         init,
@@ -206,6 +208,7 @@ class GMVAE(nn.Module):
         self.n_neighbors = n_neighbors
         self.margin = margin
         self.weights = weights
+        self.raised_categorical = raised_categorical
         self.temperature_decay = temperature_decay
         self.min_temperature = min_temperature
         self.init = init
@@ -229,8 +232,8 @@ class GMVAE(nn.Module):
         self.q_y = mlp([f, f, K], act)
         self.q_z = Gaussian(mlp([f + K, g, g], act, activate_last=True), g, g)
         self.p_z = Gaussian(nn.Identity(), K, g)
-        import os
-        nn.init.normal_(self.p_z.mean.weight, std=float(os.environ.get("SEP","4")))
+        # Clusters start apart in z, so that knowing y serves the reconstruction.
+        nn.init.normal_(self.p_z.mean.weight, std=4.0)
         precision = weights["reconstruction"]
         self.p_x = Likelihood(decoder, likelihood, n_features, precision)
 
@@ -264,27 +267,33 @@ class GMVAE(nn.Module):
         q_z, p_z = self.q_and_p_z(features, sample)
         p_x = self.p_x(q_z.rsample())
         kl_z = kl_divergence(q_z, p_z).sum(1).mean()
-        terms = {
-            "reconstruction": self.reconstruction(x, p_x).mean(),
-            "gaussian": kl_z,
-            "categorical": categorical_kl_to_uniform(logits).mean(),
-        }
         monitors = {"kl_z": kl_z.detach()}
+        # L_A and L_M leave rows in clusters that no label names alone; there, nothing
+        # holds against a raised L_C
+        is_assigned = torch.zeros_like(logits[:, 0])
+        auxiliary = {}
         if self.n_labels:
-            assigned = self.assign(features, y)
-            weight = named_rows(y, logits, self.n_labels)
-            if self.n_labels == self.n_clusters:
-                weight = torch.ones_like(weight)
+            assigned = self.assign(features, y)  # (n,)
+            is_assigned = named_rows(y, logits, self.n_labels)
             error = F.cross_entropy(logits, assigned, reduction="none")
-            terms["assignment"] = (weight * error).sum() / weight.sum()
-            terms["metric"] = lifted_structured_loss(
-                features, assigned, self.margin, weight
-            )
+            auxiliary = {
+                "assignment": (is_assigned * error).sum() / is_assigned.sum(),
+                "metric": lifted_structured_loss(
+                    features, assigned, self.margin, is_assigned
+                ),
+            }
             if len(y) < len(x):
                 agree = logits.detach().argmax(1) == assigned
                 monitors["agreement"] = agree[len(y) :].float().mean()
-        terms = {name: self.weights[name] * term for name, term in terms.items()}
-        return terms, monitors
+        kl_y = categorical_kl_to_uniform(logits)
+        raised = 1 + is_assigned * (self.raised_categorical - 1)
+        terms = {
+            "reconstruction": self.reconstruction(x, p_x).mean(),
+            "gaussian": kl_z,
+            "categorical": (raised * kl_y).mean(),
+            **auxiliary,
+        }
+        return {name: self.weights[name] * term for name, term in terms.items()}, monitors
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""
@@ -296,23 +305,6 @@ class GMVAE(nn.Module):
     def assign(self, features, y):
         """Labels of a batch's rows: given for the first ones, then nearest neighbours'."""
         n = len(y)
-        import os
-        alpha = float(os.environ.get("SPREAD", 0))
-        if alpha:
-            d = torch.cdist(features, features)
-            d.fill_diagonal_(torch.inf)
-            kth = d.topk(int(os.environ.get("SPREADK", 7)), largest=False).values
-            s = kth[:, -1].clamp(min=1e-6)
-            W = torch.exp(-d.square() / (s[:, None] * s))
-            W = torch.where((d <= s[:, None]) | (d <= s), W, 0)
-            r = W.sum(1).clamp(min=1e-12).rsqrt()
-            S = r[:, None] * W * r
-            Y = F.one_hot(y, self.n_labels).float()
-            Y = torch.cat([Y, Y.new_zeros(len(features) - n, self.n_labels)])
-            A = torch.eye(len(S)) - alpha * S
-            Fm = torch.linalg.solve(A, Y)
-            Fm = Fm / Fm.sum(0).clamp(min=1e-12)
-            return torch.cat([y, Fm[n:].argmax(1)])
         nearest = nearest_neighbor_labels(
             features[n:], features[:n], y, self.n_neighbors, self.n_labels
         )
@@ -439,7 +431,203 @@ class GMVAEClusterer(
     ClusterMixin,
     DeepEstimator,
 ):
-    """Gaussian-mixture VAE."""
+    """Gaussian-mixture VAE with neighbour assignment and metric embedding.
+
+    Clusters rows, or classifies them from few labels, with a network that can also
+    draw new rows of each cluster. Labelled rows teach the network's features; every
+    unlabelled row is assigned the label of its nearest labelled rows among them, and a
+    metric loss pulls the features of each label together. Without labels, a mixture of
+    Gaussians in the latent space clusters the rows.
+
+    Read more in the :ref:`User Guide <gmvae>`.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=None
+        Number of clusters. None means the number of distinct labels in y, or 8 without
+        labels. Clusters beyond the labels find groups that no label names.
+
+    feature_dim : int, default=100
+        Number of features that ``transform`` returns, f in the paper.
+
+    latent_dim : int, default=32
+        Dimension of z, g in the paper.
+
+    network : {"auto", "mlp", "conv"} or callable, default="auto"
+        Network from rows to features; that from z to rows mirrors it. "auto" is "conv"
+        if X is image-shaped or ``image_shape`` is given, else "mlp". "conv" is the
+        paper's, fitted to any image from 8x8 pixels. A callable is called as
+        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
+        on rows.
+
+    hidden_layer_sizes : array-like of int, default=(512,)
+        Widths of the hidden layers of "mlp"; the decoder has them in reverse.
+
+    activation : {"leaky_relu", "relu", "gelu", "tanh"}, default="leaky_relu"
+        Activation of the encoder and of the small networks on features.
+
+    image_shape : tuple of (channels, height, width), default=None
+        The image that a row is, for 2-D X such as a Pipeline passes on.
+
+    likelihood : {"auto", "mse", "bernoulli", "gaussian"}, default="auto"
+        p(x|z). "mse", for values in [0, 1]: Gaussian of variance
+        ``1 / (2 * reconstruction_weight)`` around a sigmoid, squared error as the loss.
+        "bernoulli", for values in [0, 1]: cross-entropy. "gaussian": no sigmoid, one
+        learnt variance per feature; rows are centred and divided by one common unit
+        inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
+
+    n_neighbors : int, default=1
+        Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+
+    margin : float, default=2.0
+        Margin of the metric loss, a Euclidean distance between features.
+
+    reconstruction_weight : float or "auto", default="auto"
+        Weight of the reconstruction, summed over features. Larger keeps more of a row
+        in z: sharper draws and reconstructions. With "mse" it sets the variance of
+        p(x|z), and so enters ``score_samples``; ``1 / n_features`` is the paper's.
+        "auto" is 10 (a standard deviation of 0.22) for "mse" and 1 otherwise.
+
+    gaussian_weight : float, default=1.0
+        Weight of KL(q(z|x, y) || p(z|y)).
+
+    categorical_weight : float or "auto", default="auto"
+        Weight of KL(q(y|x) || uniform), which keeps cluster probabilities soft, so that
+        wrong neighbours are not confirmed. "auto" is ``assignment_weight`` for rows
+        that have a label, given or assigned, and 1 for the others.
+
+    assignment_weight : float, default=20.0
+        Weight of the cross-entropy with given and assigned labels. Absent without
+        labels.
+
+    metric_weight : float, default=20.0
+        Weight of the lifted structured loss on features. Absent without labels.
+
+    temperature_decay : float, default=0.013863
+        Rate per epoch at which the Gumbel-softmax temperature falls from 1.
+
+    min_temperature : float, default=0.5
+        Temperature it stops at: with the defaults, after 50 epochs.
+
+    input_noise : float, default=0.1
+        Standard deviation of Gaussian noise on what the encoder sees while training,
+        in units of X (after division by 255, or of the common unit of "gaussian").
+        Not in the paper.
+
+    max_shift : int, default=1
+        Images are shifted by up to so many pixels, at random, while training. Not in
+        the paper.
+
+    init : {"k-means", "random"}, default="k-means"
+        How clusters that no label names start: from k-means on the untrained network's
+        features, or at random.
+
+    max_iter : int, default=60
+        Number of epochs, each a pass over the unlabelled rows.
+
+    batch_size : int, default=100
+        Rows in a training step; up to half of them are labelled ones, drawn balanced
+        over the labels.
+
+    learning_rate : float, default=1e-3
+        Step size of Adam.
+
+    tol : float, default=1e-4
+        Least decrease of the training loss that counts for ``n_iter_no_change``.
+
+    n_iter_no_change : int or None, default=None
+        Stop when the training loss has not decreased by ``tol`` for so many epochs
+        after the temperature has reached its floor. None runs all ``max_iter`` epochs.
+
+    n_init : int, default=1
+        Number of restarts; the one with the lowest loss over an evaluation pass is
+        kept.
+
+    warm_start : bool, default=False
+        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        optimiser and random state: the result is that of one longer fit.
+
+    n_importance_samples : int, default=1
+        Draws of z in ``score_samples``: 1 is the bound, more are importance weighted.
+        Read at call time.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic of the convolutions while training; "auto" is bfloat16 where the
+        device has it in hardware. Weights and inference are float32.
+
+    device : str or torch.device, default="auto"
+        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches and draws. The same int gives the same result on a CPU
+        with the same number of torch threads.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_clusters,)
+        One entry per cluster: the labels of y, sorted, then new ones.
+
+    labels_ : ndarray of shape (n_samples,)
+        ``predict`` of the training rows.
+
+    history_ : list of dict
+        One row per epoch: every weighted term of the loss (``reconstruction``,
+        ``gaussian``, ``categorical``, ``assignment``, ``metric``), ``kl_z`` in nats,
+        ``agreement`` (the part of the unlabelled rows whose most probable cluster is
+        the one assigned), ``seconds``.
+
+    model_ : nn.Module
+        The trained networks, on the CPU.
+
+    likelihood_ : str
+        The likelihood used.
+
+    scale_ : float
+        What rows are divided by: 255 after a fit on uint8, else 1.
+
+    n_iter_ : int
+        Epochs run.
+
+    n_features_in_ : int
+        Features of a row; channels times height times width for images.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they are all strings.
+
+    See Also
+    --------
+    sklearn.semi_supervised.LabelSpreading : Labels spread over a graph of the rows.
+    sklearn.mixture.GaussianMixture : A mixture in the space of the rows themselves.
+
+    Notes
+    -----
+    Departures from the paper, all of them parameters but the first: q(z|x, y) is
+    counted from the mean of p(z|y), whose clusters start apart; pixels are summed, not
+    averaged, so that z stays in use; the weights of the other terms are raised to hold
+    against it; rows are shifted and noised while training.
+
+    References
+    ----------
+    J. Arias Figueroa, "Semi-supervised Learning using Deep Generative Models and
+    Auxiliary Tasks", Bayesian Deep Learning workshop, NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import GMVAEClusterer
+    >>> from sksemi.datasets import mask_labels
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y_partial = mask_labels(y, 50, random_state=0)
+    >>> est = GMVAEClusterer(max_iter=2, random_state=0).fit(X / 16, y_partial)
+    >>> est.predict(X / 16).shape, est.transform(X / 16).shape
+    ((1797,), (1797, 100))
+    >>> rows, labels = est.sample(3, y=7)
+    >>> rows.shape, labels.tolist()
+    ((3, 64), [7, 7, 7])
+    """
 
     _Module = GMVAE
 
@@ -450,9 +638,15 @@ class GMVAEClusterer(
         "likelihood": [StrOptions({"auto", "mse", "bernoulli", "gaussian"})],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "margin": [Interval(Real, 0, None, closed="left")],
-        "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
+        "reconstruction_weight": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+        ],
         "gaussian_weight": [Interval(Real, 0, None, closed="left")],
-        "categorical_weight": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "categorical_weight": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "assignment_weight": [Interval(Real, 0, None, closed="left")],
         "metric_weight": [Interval(Real, 0, None, closed="left")],
         "temperature_decay": [Interval(Real, 0, None, closed="left")],
@@ -470,24 +664,24 @@ class GMVAEClusterer(
         feature_dim=100,
         latent_dim=32,
         network="auto",
-        hidden_layer_sizes=(256,),
+        hidden_layer_sizes=(512,),
         activation="leaky_relu",
         image_shape=None,
         likelihood="auto",
-        n_neighbors=5,
+        n_neighbors=1,
         margin=2.0,
-        reconstruction_weight=1.0,
+        reconstruction_weight="auto",
         gaussian_weight=1.0,
         categorical_weight="auto",
         assignment_weight=20.0,
         metric_weight=20.0,
         temperature_decay=0.013863,
         min_temperature=0.5,
-        input_noise=0.0,
-        max_shift=0,
+        input_noise=0.1,
+        max_shift=1,
         init="k-means",
-        max_iter=100,
-        batch_size=200,
+        max_iter=60,
+        batch_size=100,
         learning_rate=1e-3,
         tol=1e-4,
         n_iter_no_change=None,
@@ -547,11 +741,7 @@ class GMVAEClusterer(
             )
 
     def _module_arguments(self, device):
-        categorical_weight = self.categorical_weight
-        if categorical_weight == "auto":
-            # Without the assignment to hold against, more than the bound's own weight
-            # would make q(y|x_hat) uniform.
-            categorical_weight = self.assignment_weight if self.n_labels_ else 1.0
+        auto = self.categorical_weight == "auto"
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,
@@ -560,18 +750,24 @@ class GMVAEClusterer(
             "n_neighbors": self.n_neighbors,
             "margin": self.margin,
             "weights": {
-                "reconstruction": self.reconstruction_weight,
+                "reconstruction": self._reconstruction_weight(),
                 "gaussian": self.gaussian_weight,
-                "categorical": categorical_weight,
+                "categorical": 1.0 if auto else self.categorical_weight,
                 "assignment": self.assignment_weight,
                 "metric": self.metric_weight,
             },
+            "raised_categorical": self.assignment_weight if auto else 1.0,
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
             "input_noise": self.input_noise,
             "max_shift": self.max_shift,
         }
+
+    def _reconstruction_weight(self):
+        if self.reconstruction_weight != "auto":
+            return self.reconstruction_weight
+        return 10.0 if self.likelihood_ == "mse" else 1.0
 
     def _schedule_length(self):
         if self.temperature_decay == 0:

@@ -10,7 +10,6 @@ It knows nothing of a model but its contract:
   for unlabelled rows.
 """
 
-import copy
 import math
 import time
 import warnings
@@ -111,6 +110,17 @@ class Minibatches:
         return self.labelled[by_class[order[: self.n_labelled]]]
 
 
+def map_tensors(function, tree):
+    """Apply a function to every tensor in nested dicts, lists and tuples."""
+    if isinstance(tree, torch.Tensor):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {key: map_tensors(function, value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(map_tensors(function, value) for value in tree)
+    return tree
+
+
 def get_rng_state(device):
     """State of the generators that training on a device draws from."""
     state = {"cpu": torch.get_rng_state()}
@@ -175,7 +185,7 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     first = 0
     if state is not None:
-        state = copy.deepcopy(state)
+        state = map_tensors(torch.clone, state)
         first = state["epoch"]
         optimizer.load_state_dict(state["optimizer"])
         for group in optimizer.param_groups:
@@ -217,7 +227,8 @@ def train(
             _check_finite({name: row[name] for name in terms}, epoch)
             row["seconds"] = time.perf_counter() - start
             history.append(row)
-            whole = copy.deepcopy((model.state_dict(), get_state(epoch + 1)))
+            now = (model.state_dict(), get_state(epoch + 1))
+            whole = map_tensors(torch.clone, now)
             if after_epoch is not None and after_epoch(row, lambda: whole[1]):
                 break
     except KeyboardInterrupt:

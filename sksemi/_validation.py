@@ -28,7 +28,7 @@ def check_X(estimator, X, *, image_shape=None, reset=False):
     ----------
     estimator : estimator
         With ``reset``, its ``n_features_in_``, ``feature_names_in_``,
-        ``image_shape_``, ``layout_`` and ``scale_`` are set; else X is held to them.
+        ``_image_shape``, ``_layout`` and ``scale_`` are set; else X is held to them.
     X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
             (n_samples, C, H, W)
     image_shape : tuple of (C, H, W), default=None
@@ -58,15 +58,15 @@ def check_X(estimator, X, *, image_shape=None, reset=False):
     if X.dtype not in _TORCH_DTYPES:
         X = X.astype(np.float32)
     if reset:
-        estimator.layout_ = layout or (X.shape[1],)
-        estimator.image_shape_ = _check_image_shape(
+        estimator._layout = layout or (X.shape[1],)
+        estimator._image_shape = _check_image_shape(
             image_shape, image if layout else None, X.shape[1]
         )
         estimator.scale_ = UINT8_MAX if X.dtype == np.uint8 else 1.0
-    elif layout and estimator.image_shape_ and image != estimator.image_shape_:
+    elif layout and estimator._image_shape and image != estimator._image_shape:
         raise ValueError(
             f"X holds images of shape {image}, but {type(estimator).__name__} was "
-            f"fitted on images of shape {estimator.image_shape_} (channels, height, "
+            f"fitted on images of shape {estimator._image_shape} (channels, height, "
             "width)."
         )
     if not reset and estimator.scale_ != 1 and X.dtype != np.uint8 and X.max() > 1.5:

@@ -1,0 +1,12 @@
+"""Sphinx configuration: ``pip install ".[docs]" && sphinx-build docs docs/_build``."""
+
+import sksemi
+
+project = "sksemi"
+author = "the sksemi developers"
+release = sksemi.__version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+autosummary_generate = True
+numpydoc_show_class_members = False
+html_theme = "pydata_sphinx_theme"
+exclude_patterns = ["_build"]

@@ -1,0 +1,97 @@
+"""What fit costs over a bare PyTorch loop: the same networks, batches and optimiser.
+
+    python examples/benchmarks/overhead.py [--network conv] [--quick]
+
+Both run in turns in one process. fit includes everything: checks of X and y, the
+labels of the training rows, history and callbacks. The bare loop has one shuffle an
+epoch, an index a batch and a step. Prints the median ratio of five rounds last.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+import numpy as np
+import torch
+
+from sksemi import GMVAEClusterer
+from sksemi.datasets import mask_labels
+
+
+def make_data(network, n_rows):
+    """Rows near ten random points of the unit cube, 100 of them labelled."""
+    rng = np.random.RandomState(0)
+    n_features = 784 if network == "conv" else 64
+    centers = rng.uniform(size=(10, n_features))
+    y = rng.randint(10, size=n_rows)
+    X = centers[y] + rng.normal(scale=0.2, size=(n_rows, n_features))
+    X = X.clip(0, 1).astype(np.float32)
+    if network == "conv":
+        X = X.reshape(-1, 1, 28, 28)
+    return X, mask_labels(y, 100, random_state=0)
+
+
+def bare_loop(estimator, X, y_partial, n_epochs):
+    """Train the network that the estimator would make, with nothing around."""
+    torch.manual_seed(0)
+    model = estimator._Module(**estimator._arguments).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    X = torch.from_numpy(X.reshape(len(X), -1))
+    y_partial = torch.from_numpy(y_partial)
+    labelled, pool = (y_partial >= 0).nonzero()[:, 0], (y_partial < 0).nonzero()[:, 0]
+    y = y_partial[labelled]
+    n_pool = estimator.batch_size - len(labelled)
+    n_steps = -(-len(pool) // n_pool)
+    for epoch in range(n_epochs):
+        # completed from another permutation, so that every batch is whole
+        order = torch.cat([pool[torch.randperm(len(pool))] for _ in range(2)])
+        epoch = torch.tensor(float(epoch))
+        for step in range(n_steps):
+            index = torch.cat([labelled, order[step * n_pool : (step + 1) * n_pool]])
+            terms, _ = model.loss(X[index], y, epoch)
+            optimizer.zero_grad()
+            sum(terms.values()).backward()
+            optimizer.step()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", choices=["mlp", "conv"], default="mlp")
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--quick", action="store_true", help="three short rounds")
+    parser.add_argument("--fail-above", type=float, help="exit with 1 above this ratio")
+    args = parser.parse_args()
+    n_rows = args.rows or (2_000 if args.network == "conv" else 10_000)
+    n_epochs = args.epochs or (2 if args.quick else 5)
+    X, y_partial = make_data(args.network, n_rows)
+    estimator = GMVAEClusterer(
+        max_iter=n_epochs, batch_size=200, random_state=0, device="cpu"
+    )
+    estimator.fit(X[:1000], y_partial[:1000])  # warm up, and make the arguments
+    estimator.fit(X, y_partial)
+    bare_loop(estimator, X, y_partial, n_epochs)
+    print(
+        f"{args.network}, {n_rows} rows, {n_epochs} epochs of batch 200, "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+    ratios = []
+    for _ in range(3 if args.quick else 5):
+        start = time.perf_counter()
+        bare_loop(estimator, X, y_partial, n_epochs)
+        middle = time.perf_counter()
+        estimator.fit(X, y_partial)
+        end = time.perf_counter()
+        ratios.append((end - middle) / (middle - start))
+        print(
+            f"bare loop {middle - start:.2f} s, fit {end - middle:.2f} s, "
+            f"{n_rows * n_epochs / (end - middle):.0f} training rows per second"
+        )
+    ratio = statistics.median(ratios)
+    print(f"ratio {ratio:.3f}")
+    return args.fail_above is not None and ratio > args.fail_above
+
+
+if __name__ == "__main__":
+    sys.exit(main())

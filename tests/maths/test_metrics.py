@@ -1,0 +1,106 @@
+"""clustering_accuracy, purity and mask_labels against enumeration and laws."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from sksemi.datasets import mask_labels
+from sksemi.metrics import clustering_accuracy, purity
+
+
+def brute_force_accuracy(y, labels, k):
+    return max(np.mean(np.take(p, labels) == y) for p in permutations(range(k)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_accuracy_is_the_best_of_all_matchings(seed):
+    rng = np.random.RandomState(seed)
+    y, labels = rng.randint(5, size=60), rng.randint(5, size=60)
+    assert clustering_accuracy(y, labels) == brute_force_accuracy(y, labels, 5)
+
+
+def test_matching_is_one_to_one():
+    """Where purity takes a class twice, accuracy may not."""
+    y, labels = [0, 0, 0, 1], [0, 0, 1, 2]
+    assert clustering_accuracy(y, labels) == 0.75
+    assert purity(y, labels) == 1.0
+
+
+@pytest.mark.parametrize("score", [clustering_accuracy, purity])
+def test_names_do_not_matter(score):
+    rng = np.random.RandomState(0)
+    y, labels = rng.randint(4, size=99), rng.randint(7, size=99)
+    names = np.array(list("ghijklm"), dtype=object)
+    value = score(y, labels)
+    assert score(-5 * y, names[labels]) == value
+    order = rng.permutation(99)
+    assert score(y[order], labels[order]) == value
+    assert score(y, y) == 1
+    assert 0 <= clustering_accuracy(y, labels) <= purity(y, labels) <= 1
+
+
+def test_more_clusters_than_classes_and_back():
+    assert clustering_accuracy([0, 0, 0, 0], [0, 1, 2, 3]) == 0.25
+    assert clustering_accuracy([0, 1, 2, 3], [0, 0, 0, 0]) == 0.25
+
+
+@pytest.mark.parametrize("score", [clustering_accuracy, purity])
+def test_bad_input(score):
+    with pytest.raises(ValueError, match="inconsistent"):
+        score([0, 1], [0])
+    with pytest.raises(ValueError, match="labels_true"):
+        score([], [])
+
+
+@pytest.mark.parametrize("n_labeled", [0, 1, 7, 30, 60])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_mask_labels(n_labeled, balanced):
+    y = np.repeat([3, 5, 9], 20)
+    masked = mask_labels(y, n_labeled, balanced=balanced, random_state=0)
+    kept = masked != -1
+    assert kept.sum() == n_labeled
+    np.testing.assert_array_equal(masked[kept], y[kept])
+    np.testing.assert_array_equal(y, np.repeat([3, 5, 9], 20))
+    if balanced:
+        counts = [np.sum(masked == label) for label in (3, 5, 9)]
+        assert max(counts) - min(counts) <= 1
+    again = mask_labels(y, n_labeled, balanced=balanced, random_state=0)
+    np.testing.assert_array_equal(masked, again)
+    if n_labeled in (7, 30):
+        other = mask_labels(y, n_labeled, balanced=balanced, random_state=1)
+        assert (masked != other).any()
+
+
+def test_mask_labels_of_small_classes():
+    """A class with fewer rows than its share gives all it has."""
+    y = np.r_[np.zeros(50, int), np.ones(2, int), np.full(50, 2)]
+    masked = mask_labels(y, 20, random_state=0)
+    assert [np.sum(masked == k) for k in range(3)] == [9, 2, 9]
+
+
+def test_mask_labels_types():
+    strings = mask_labels(np.array(["a", "b", "a"]), 2, random_state=0)
+    assert strings.dtype == object
+    assert list(strings).count(-1) == 1
+    assert mask_labels(np.array([0, 1, 1], dtype=np.uint8), 1, random_state=0).min() == -1
+    assert mask_labels([True, False], 1, random_state=0).dtype == np.int64
+    assert mask_labels(np.array([0, 1], dtype=np.int8), 1, random_state=0).dtype == np.int8
+
+
+@pytest.mark.parametrize("n_labeled", [-1, 4, 1.5, True, None])
+def test_mask_labels_refuses(n_labeled):
+    with pytest.raises(ValueError, match="n_labeled"):
+        mask_labels([0, 1, 1], n_labeled)
+
+
+def test_every_class_is_equally_likely_to_get_the_extra_label():
+    """Counts over draws, within five standard deviations."""
+    y = np.repeat([0, 1, 2], 10)
+    n = 600
+    extra = np.zeros(3)
+    for seed in range(n):
+        masked = mask_labels(y, 4, random_state=seed)
+        extra += [np.sum(masked == k) == 2 for k in range(3)]
+    assert extra.sum() == n
+    assert (abs(extra - n / 3) < 5 * (n * 2 / 9) ** 0.5).all()

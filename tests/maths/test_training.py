@@ -1,0 +1,184 @@
+"""Minibatches and the loop, with a model whose optimum is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sksemi._training import Data, Minibatches, evaluate, train
+
+
+def make_y(n_unlabelled, *n_per_class):
+    labelled = np.repeat(np.arange(len(n_per_class)), n_per_class)
+    y = np.r_[labelled, np.full(n_unlabelled, -1)]
+    return torch.from_numpy(np.random.RandomState(0).permutation(y))
+
+
+def test_an_epoch_is_one_pass_over_the_unlabelled_rows():
+    """MNIST with 100 labels and batches of 200: 599 steps."""
+    y = make_y(59_900, *[10] * 10)
+    assert Minibatches(y, 200).n_steps == 599
+
+
+def test_the_stream_is_one_permutation_after_another():
+    torch.manual_seed(0)
+    y = make_y(37, 3, 3)
+    batches = Minibatches(y, 16)
+    assert (batches.n_labelled, batches.n_pool, batches.n_steps) == (6, 10, 4)
+    drawn = torch.cat([batches.draw()[0][6:] for _ in range(37)])  # 370 rows
+    pool = (y < 0).nonzero()[:, 0]
+    for passed in drawn.split(37):
+        assert torch.equal(passed.sort().values, pool)
+    assert not torch.equal(drawn[:37], drawn[37:74])
+
+
+@pytest.mark.parametrize("batch_size", [2, 7, 20, 500])
+@pytest.mark.parametrize("counts", [(0,), (1,), (5, 1, 9), (30, 30), (2,) * 20])
+@pytest.mark.parametrize("n_unlabelled", [0, 1, 40])
+def test_steps_are_static(n_unlabelled, counts, batch_size):
+    y = make_y(n_unlabelled, *counts)
+    if len(y) < 2:
+        pytest.skip("one row")
+    batches = Minibatches(y, batch_size)
+    n_labelled = sum(counts) if n_unlabelled else 0
+    expected = min(batch_size // 2, n_labelled)
+    expected += min(batch_size - expected, n_unlabelled or sum(counts))
+    for _ in range(3):
+        index, labels = batches.draw()
+        assert len(index) == expected
+        assert torch.equal(y[index[: len(labels)]], labels)
+        assert (labels >= 0).all()
+        assert len(labels) == (len(index) if n_unlabelled == 0 else batches.n_labelled)
+        assert (y[index[len(labels) :]] == -1).all()
+
+
+def test_labelled_draws_are_balanced():
+    """As equal as the classes allow, whatever their sizes, and without repeats."""
+    torch.manual_seed(0)
+    y = make_y(100, 50, 3, 20)
+    batches = Minibatches(y, 24)
+    for _ in range(50):
+        index, labels = batches.draw()
+        counts = labels.bincount(minlength=3)
+        assert counts[1] == 3  # all that there are
+        assert counts.sum() == 12
+        assert abs(counts[0] - counts[2]) <= 1
+        assert len(index[:12].unique()) == 12
+
+
+def test_labelled_draws_are_uniform_within_a_class():
+    """Counts over many draws, within five standard deviations."""
+    torch.manual_seed(0)
+    y = make_y(100, 10, 10)
+    batches = Minibatches(y, 8)
+    n = 3000
+    counts = torch.cat([batches.draw()[0][:4] for _ in range(n)]).bincount(minlength=120)
+    counts = counts[y >= 0].double()
+    assert ((counts - n * 0.2).abs() < 5 * (n * 0.2 * 0.8) ** 0.5).all()
+
+
+class Mean(nn.Module):
+    """Least squares: the optimum is the mean of the rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(2))
+        self.calls = []
+
+    def loss(self, x, y, epoch, parents=None):
+        noise = 0.01 * torch.randn_like(x)  # so that random state matters
+        terms = {"squares": (x + noise - self.mean).square().sum(1).mean()}
+        return terms, {"epoch_seen": epoch.clone(), "labels": torch.tensor(len(y) * 1.0)}
+
+    def before_epoch(self, batches, epoch):
+        assert sum(len(x) for x, _ in batches) == 40
+        self.calls.append(epoch)
+
+    def after_training(self, batches):
+        self.calls.append("after")
+
+
+def make_data():
+    torch.manual_seed(1)
+    return Data(torch.randint(255, (40, 2)).to(torch.uint8), make_y(30, 5, 5), 255.0)
+
+
+SETTINGS = {"batch_size": 20, "learning_rate": 0.05}
+
+
+def test_train_reaches_the_optimum():
+    data = make_data()
+    model = Mean()
+    _, history = train(model, data, max_iter=100, **SETTINGS)
+    # labelled rows are a third of the rows, and half of every batch
+    weight = torch.where(data.y >= 0, 0.5 / 10, 0.5 / 30)[:, None]
+    mean = (weight * data.x / 255).sum(0)
+    torch.testing.assert_close(model.mean.detach(), mean, atol=0.02, rtol=0)
+    assert model.calls == [*range(100), "after"]
+    assert [row["epoch"] for row in history] == list(range(100))
+    assert [row["epoch_seen"] for row in history] == list(range(100))
+    assert {row["labels"] for row in history} == {10.0}
+
+
+def test_resumed_run_is_bit_for_bit_the_same():
+    data = make_data()
+    torch.manual_seed(2)
+    whole = Mean()
+    _, whole_history = train(whole, data, max_iter=5, **SETTINGS)
+    torch.manual_seed(2)
+    parts = Mean()
+    state, first = train(parts, data, max_iter=2, **SETTINGS)
+    torch.manual_seed(99)
+    _, second = train(parts, data, max_iter=3, state=state, **SETTINGS)
+    assert torch.equal(whole.mean, parts.mean)
+    for a, b in zip(whole_history, first + second, strict=True):
+        assert a | {"seconds": 0} == b | {"seconds": 0}
+
+
+def test_state_is_not_consumed():
+    data = make_data()
+    torch.manual_seed(2)
+    model = Mean()
+    state, _ = train(model, data, max_iter=2, **SETTINGS)
+    before = model.mean.detach().clone()
+    results = []
+    for _ in range(2):
+        with torch.no_grad():
+            model.mean.copy_(before)
+        train(model, data, max_iter=2, state=state, **SETTINGS)
+        results.append(model.mean.detach().clone())
+    assert torch.equal(*results)
+
+
+def test_after_epoch_stops():
+    seen = []
+
+    def after_epoch(row, get_state):
+        seen.append(row)
+        assert get_state()["epoch"] == len(seen)
+        return len(seen) == 3
+
+    state, history = train(
+        Mean(), make_data(), max_iter=50, after_epoch=after_epoch, **SETTINGS
+    )
+    assert seen == history
+    assert state["epoch"] == len(history) == 3
+
+
+def test_evaluate_changes_nothing():
+    data, model = make_data(), Mean()
+    torch.manual_seed(3)
+    first = evaluate(model, data, batch_size=20, epoch=0)
+    torch.manual_seed(3)
+    assert evaluate(model, data, batch_size=20, epoch=0) == first
+    assert torch.equal(model.mean.detach(), torch.zeros(2))
+
+
+def test_data_scale_and_types():
+    data = make_data()
+    rows = data.rows(torch.tensor([3, 1]))
+    assert rows.dtype == torch.float32
+    torch.testing.assert_close(rows, data.x[[3, 1]].float() / 255)
+    x, y = zip(*data, strict=True)
+    torch.testing.assert_close(torch.cat(x), data.x.float() / 255)
+    assert torch.equal(torch.cat(y), data.y)
