@@ -69,7 +69,7 @@ def make_estimator(args, n_features):
             parameters |= UNSUPERVISED
             if args.dataset in ("mnist", "usps"):
                 parameters["latent_dim"] = 150
-    return GMVAEClusterer(verbose=1, **(parameters | overrides(args)))
+    return GMVAEClusterer(**({"verbose": 1} | parameters | overrides(args)))
 
 
 def main(args):

@@ -41,7 +41,6 @@ def make_gmvae(**changes):
             "assignment": 1.0,
             "metric": 1.0,
         },
-        "raised_categorical": 1.0,
         "temperature_decay": 0.013863,
         "min_temperature": 0.5,
         "init": "random",
@@ -367,7 +366,7 @@ def test_terms_of_the_loss():
         "metric": 11.0,
     }
     torch.manual_seed(0)
-    model = make_gmvae(weights=weights, raised_categorical=1.5).eval()
+    model = make_gmvae(weights=weights).eval()
     x, y, epoch = torch.rand(9, 6), torch.tensor([2, 0, 1]), torch.tensor(10.0)
     torch.manual_seed(1)
     terms, monitors = model.loss(x, y, epoch)
@@ -385,7 +384,7 @@ def test_terms_of_the_loss():
     expected = {
         "reconstruction": 2 * ((x - x_hat) ** 2).sum(1).mean(),
         "gaussian": 3 * kl.mean(),
-        "categorical": 5 * 1.5 * ((q * q.log()).sum(1) + math.log(3)).mean(),
+        "categorical": 5 * ((q * q.log()).sum(1) + math.log(3)).mean(),
         "assignment": -7 * q.log()[torch.arange(9), assigned].mean(),
         "metric": 11
         * naive_lifted_loss(features.detach().numpy(), assigned.numpy(), 1.0),
