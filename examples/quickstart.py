@@ -54,7 +54,9 @@ with warnings.catch_warnings():
 self_training.fit(flat_train, y_partial)
 svc = SVC().fit(flat_train[labelled], y_partial[labelled])
 
-print(f"\nTest accuracy on {len(y_test)} rows after {labelled.sum()} labels in 1400 rows")
+print(
+    f"\nTest accuracy on {len(y_test)} rows after {labelled.sum()} labels in 1400 rows"
+)
 print(f"  GMVAEClusterer          {gmvae.score(X_test, y_test):.3f}  ({seconds:.0f} s)")
 print(f"  LabelSpreading (knn)    {spreading.score(flat_test, y_test):.3f}")
 print(f"  SelfTraining (SVC)      {self_training.score(flat_test, y_test):.3f}")
@@ -76,7 +78,9 @@ figure, axes = plt.subplots(
     1, 2, figsize=(9, 6.4), width_ratios=[10, 4], layout="constrained"
 )
 titles = ["Drawn, a class a row", "Test digits, each with\nits reconstruction"]
-for ax, grid, title in zip(axes, [drawn.reshape(10, 10, 8, 8), pairs], titles, strict=True):
+for ax, grid, title in zip(
+    axes, [drawn.reshape(10, 10, 8, 8), pairs], titles, strict=True
+):
     ax.imshow(mosaic(grid), cmap="gray_r", vmin=0, vmax=1)
     ax.set_title(title)
     ax.set_xticks([])

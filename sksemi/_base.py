@@ -30,7 +30,11 @@ INFERENCE_BATCH = 256
 _RNG_LOCK = threading.RLock()
 
 # What scikit-learn's callbacks keep on an estimator during a fit.
-_FIT_CONTEXT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx")
+_FIT_CONTEXT = (
+    "_callback_fit_ctx",
+    "_skl_callbacks_to_teardown",
+    "_parent_callback_ctx",
+)
 
 # Copies of models on a GPU for inference; the models themselves stay on the CPU.
 _DEVICE_COPIES = weakref.WeakKeyDictionary()
@@ -136,8 +140,9 @@ class DeepEstimator(BaseEstimator):
             If the loss becomes non-finite. After any error the estimator is as it
             was before the call.
         """
+        one = self.n_init == 1 or (self.warm_start and hasattr(self, "model_"))
         root = self._init_callback_context(
-            max_subtasks=self.max_iter if self.n_init == 1 else self.n_init
+            max_subtasks=self.max_iter if one else self.n_init
         )
         before = dict(vars(self))
         try:
@@ -159,9 +164,7 @@ class DeepEstimator(BaseEstimator):
             self, X, image_shape=self.image_shape, reset=not resume
         )
         codes, labels = _validation.check_y(y, len(rows))
-        self.classes_ = _validation.check_n_clusters(
-            self.n_clusters, labels, len(rows)
-        )
+        self.classes_ = _validation.check_n_clusters(self.n_clusters, labels, len(rows))
         self._n_labels = len(labels)
         if resume:
             self._check_warm_start(earlier)
@@ -169,59 +172,61 @@ class DeepEstimator(BaseEstimator):
             self._check_data(rows)
             self._arguments = self._module_arguments(device)
 
-        data = Data(*self._place(rows, codes, device), self._divisor(rows))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        best = None
-        with seeded(seed, device):
-            for i in range(1 if resume else self.n_init):
-                if resume:
-                    model = copy.deepcopy(earlier["model_"]).to(device)
-                    state = earlier.get("_state")
-                    earlier_history = earlier["history_"]
-                else:
-                    model = self._Module(**self._arguments).to(device)
-                    state, earlier_history = None, []
-                    self._seed = seed
-                task = root
-                if self.n_init > 1:
-                    task = root.subcontext("restart", max_subtasks=self.max_iter)
-                    task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                follow = _EpochTasks(self, model, task, X, y, device, earlier_history)
-                state, history = train(
-                    model,
-                    data,
-                    max_iter=self.max_iter,
-                    batch_size=self.batch_size,
-                    learning_rate=self.learning_rate,
-                    state=state,
-                    after_epoch=follow,
-                )
-                if task is not root:
-                    task.call_on_fit_task_end(estimator=self, X=X, y=y)
-                score = 0.0
-                if self.n_init > 1:
-                    with seeded(seed, device):
-                        score = evaluate(
-                            model,
-                            data,
-                            batch_size=self.batch_size,
-                            epoch=state["epoch"],
-                        )
-                if best is None or score < best[0]:
-                    best = score, model, state, earlier_history + history
-        _, model, state, self.history_ = best
-        self._finish(model, state)
-        self.labels_ = self._predict(rows)
-        root.call_on_fit_task_end(
-            estimator=self, X=X, y=y, reconstruction_attributes=dict
-        )
+        if not resume:
+            self._seed = seed
+        data = Data(*self._place(rows, codes, device), self._divisor(rows))
 
-    def _finish(self, model, state):
+        def restart(task):
+            """Train a model, the earlier one on or a new one."""
+            history, state = [], None
+            if resume:
+                model = copy.deepcopy(earlier["model_"]).to(device)
+                history = earlier["history_"]
+                state = earlier.get("_state", {"epoch": earlier["n_iter_"]})
+            else:
+                model = self._Module(**self._arguments).to(device)
+            state, rows_of_history = train(
+                model,
+                data,
+                max_iter=self.max_iter,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                state=state,
+                after_epoch=_EpochTasks(self, model, task, X, y, device, history),
+            )
+            return model, state, history + rows_of_history
+
+        with seeded(seed, device):
+            if self.n_init == 1 or resume:
+                model, state, self.history_ = restart(root)
+            else:
+                model, state, self.history_ = min(
+                    self._restarts(restart, root, X, y, data, seed, device),
+                    key=lambda result: result[0],
+                )[1]
         self.model_ = model.cpu().eval()
         self.n_iter_ = state["epoch"]
         vars(self).pop("_state", None)
         if self.warm_start:
             self._state = map_tensors(torch.Tensor.cpu, state)
+        self.labels_ = self._predict(rows)
+        root.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes=dict
+        )
+
+    def _restarts(self, restart, root, X, y, data, seed, device):
+        """Yield the loss over the same evaluation pass, and what each restart made."""
+        for _ in range(self.n_init):
+            task = root.subcontext("restart", max_subtasks=self.max_iter)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            model, state, history = restart(task)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            with seeded(seed, device):
+                loss = evaluate(
+                    model, data, batch_size=self.batch_size, epoch=state["epoch"]
+                )
+            yield loss, (model, state, history)
 
     def _check_warm_start(self, earlier):
         if self.classes_.tolist() != earlier["classes_"].tolist():
@@ -451,7 +456,7 @@ class _EpochTasks:
             estimator=self.estimator, X=self.X, y=self.y
         )
 
-    def __call__(self, row, get_state):
+    def __call__(self, row, state):
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
@@ -463,7 +468,7 @@ class _EpochTasks:
                 X=self.X,
                 y=self.y,
                 metadata=row,
-                reconstruction_attributes=lambda: self._snapshot(get_state()),
+                reconstruction_attributes=lambda: self._snapshot(state),
             )
         if est.verbose:
             terms = ", ".join(

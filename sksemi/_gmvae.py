@@ -195,9 +195,8 @@ class GMVAE(nn.Module):
         temperature_decay,
         min_temperature,
         init,
-        input_noise=0.0,
-        max_shift=0,
-        batch_norm=True,
+        input_noise,
+        max_shift,
     ):
         super().__init__()
         self.image_shape = image_shape
@@ -222,7 +221,7 @@ class GMVAE(nn.Module):
             )
         elif network == "mlp":
             sizes = [n_features, *hidden_layer_sizes, f]
-            self.g = mlp(sizes, act, activate_last=True, batch_norm=batch_norm)
+            self.g = mlp(sizes, act, activate_last=True, batch_norm=True)
             decoder = mlp([g, *hidden_layer_sizes[::-1], n_features], act)
         else:
             self.g = network(n_features, f)
@@ -282,7 +281,9 @@ class GMVAE(nn.Module):
             if len(y) < len(x):
                 agree = logits.detach().argmax(1) == assigned
                 monitors["agreement"] = agree[len(y) :].float().mean()
-        return {name: self.weights[name] * term for name, term in terms.items()}, monitors
+        return {
+            name: self.weights[name] * term for name, term in terms.items()
+        }, monitors
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""
@@ -292,7 +293,7 @@ class GMVAE(nn.Module):
 
     @torch.no_grad()
     def assign(self, features, y):
-        """Labels of a batch's rows: given for the first ones, then nearest neighbours'."""
+        """Labels of a batch's rows: the given ones, then nearest neighbours'."""
         n = len(y)
         nearest = nearest_neighbor_labels(
             features[n:], features[:n], y, self.n_neighbors, self.n_labels
@@ -330,9 +331,8 @@ class GMVAE(nn.Module):
         self.train()
         hidden, y = [], []
         for x, labels in batches:
-            if len(x) > 1:  # batch norm needs two rows
-                hidden.append(self.q_y[:-1](self.encode(x)).cpu())
-                y.append(labels.cpu())
+            hidden.append(self.q_y[:-1](self.encode(x)).cpu())
+            y.append(labels.cpu())
         hidden, y = torch.cat(hidden).double().numpy(), torch.cat(y).numpy()
         seed = int(torch.randint(2**31 - 1, ()))
         rng = np.random.RandomState(seed)
@@ -392,7 +392,7 @@ class GMVAE(nn.Module):
         return bound
 
     def importance_weighted_bound(self, x, noise):
-        """log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
+        """Log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
         features = self.encode(x)
         joint = []
         for k in range(self.n_clusters):
@@ -409,7 +409,7 @@ class GMVAE(nn.Module):
         return torch.stack(joint, 1).logsumexp(1) - math.log(self.n_clusters)
 
     def log_likelihood(self, x, z):
-        """log p(x|z) in nats: (n,), float64."""
+        """Log p(x|z) in nats: (n,), float64."""
         return self.p_x(z).log_prob(x).double().sum(1)
 
 
@@ -722,7 +722,7 @@ class GMVAEClusterer(
         elif self.likelihood in ("bernoulli", "mse") and not inside:
             raise ValueError(
                 f'likelihood="{self.likelihood}" needs values from 0 to 1, but X has '
-                f'values from {low:g} to {high:g}. Scale X (MinMaxScaler), or use '
+                f"values from {low:g} to {high:g}. Scale X (MinMaxScaler), or use "
                 'likelihood="gaussian" or "auto".'
             )
 
@@ -827,7 +827,9 @@ class GMVAEClusterer(
             codes = check_classes(y, self.classes_, n_samples)
         noise = rng.standard_normal((n_samples, self.model_.latent_dim))
         inputs = np.column_stack([codes, noise]).astype(np.float32)
-        rows = self._map(inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:]))
+        rows = self._map(
+            inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:])
+        )
         return self._like_input(rows), self.classes_[codes]
 
     def reconstruct(self, X):

@@ -43,4 +43,6 @@ def named_rows(labels, logits, n_named):
         1 or 0, without gradient.
     """
     weight = (logits.detach().argmax(1) < n_named).to(logits.dtype)
-    return torch.cat([torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]])
+    return torch.cat(
+        [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
+    )

@@ -1,6 +1,7 @@
 """Networks: an mlp, a convolutional encoder and its mirror, or the user's own."""
 
 import functools
+import itertools
 
 import torch
 from torch import nn
@@ -35,7 +36,7 @@ def mlp(sizes, activation, *, activate_last=False, batch_norm=False):
     nn.Sequential
     """
     layers = []
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         layers.append(nn.Linear(n_in, n_out))
         if i < len(sizes) - 2 or activate_last:
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []

@@ -38,12 +38,12 @@ class Data(NamedTuple):
         return x if self.scale == 1 else x / self.scale
 
     def __iter__(self):
-        """Yield all rows in order, as ``(x, y)``."""
-        for index in torch.arange(len(self.y), device=self.y.device).split(SCAN_BATCH):
+        """Yield all rows in order, as ``(x, y)``, in parts of nearly equal size."""
+        n = len(self.y)
+        rows = torch.arange(n, device=self.y.device)
+        # equal, because a part of one row would have no batch statistics
+        for index in rows.tensor_split(math.ceil(n / SCAN_BATCH)):
             yield self.rows(index), self.y[index]
-
-    def __len__(self):
-        return math.ceil(len(self.y) / SCAN_BATCH)
 
 
 class Minibatches:
@@ -75,9 +75,9 @@ class Minibatches:
         counts = classes.bincount()
         starts = counts.cumsum(0) - counts
         # position of each labelled row within its class, once sorted by class
-        self.rank = torch.arange(len(labelled), device=y.device) - starts.repeat_interleave(
-            counts
-        )
+        self.rank = torch.arange(
+            len(labelled), device=y.device
+        ) - starts.repeat_interleave(counts)
         self.classes = classes.double()
         self.order = pool[:0]
 
@@ -160,10 +160,10 @@ def train(
     learning_rate : float
     state : dict, default=None
         What an earlier call returned; with the model as that call left it, training
-        goes on as if it had never stopped.
+        goes on as if it had never stopped. With "epoch" alone, it goes on from that
+        epoch with a fresh optimiser.
     after_epoch : callable, default=None
-        Called with the epoch's row of the history and a function that returns the
-        state; returns True to stop.
+        Called with the epoch's row of the history and the state; returns True to stop.
 
     Returns
     -------
@@ -185,8 +185,9 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     first = 0
     if state is not None:
-        state = map_tensors(torch.clone, state)
         first = state["epoch"]
+    if state is not None and "optimizer" in state:
+        state = map_tensors(torch.clone, state)
         optimizer.load_state_dict(state["optimizer"])
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -229,7 +230,7 @@ def train(
             history.append(row)
             now = (model.state_dict(), get_state(epoch + 1))
             whole = map_tensors(torch.clone, now)
-            if after_epoch is not None and after_epoch(row, lambda: whole[1]):
+            if after_epoch is not None and after_epoch(row, whole[1]):
                 break
     except KeyboardInterrupt:
         if whole is None:

@@ -6,13 +6,8 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import _fit_context  # noqa: F401
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import (  # noqa: F401
-    Hidden,
-    Interval,
-    StrOptions,
-)
-from sklearn.utils.validation import _check_feature_names_in, validate_data  # noqa: F401
+from sklearn.utils._param_validation import Interval, StrOptions  # noqa: F401
+from sklearn.utils.validation import validate_data
 
 UINT8_MAX = 255.0
 # Tensors can index these; others (uint16, say) become float32.
@@ -144,7 +139,9 @@ def check_y(y, n_samples):
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        raise ValueError(f"y should be a 1d array, got shape {y.shape}. {_LABELS_REMEDY}")
+        raise ValueError(
+            f"y should be a 1d array, got shape {y.shape}. {_LABELS_REMEDY}"
+        )
     if len(y) != n_samples:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: y has "
@@ -234,13 +231,11 @@ def check_n_clusters(n_clusters, labels, n_samples):
             f"n_clusters={n_clusters} is less than the {len(labels)} labels in y: "
             f"{len(labels)} clusters, one per label, are used.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         n_clusters = len(labels)
     if n_clusters > n_samples:
-        raise ValueError(
-            f"n_samples={n_samples} should be >= n_clusters={n_clusters}."
-        )
+        raise ValueError(f"n_samples={n_samples} should be >= n_clusters={n_clusters}.")
     n_new = n_clusters - len(labels)
     if labels.dtype == object:
         taken = set(labels)
@@ -322,5 +317,3 @@ def check_y_score(y, n_samples):
             stacklevel=3,
         )
     return labelled, labels[codes[labelled]]
-
-

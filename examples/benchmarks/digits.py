@@ -78,7 +78,9 @@ def main():
             print(f"seed {seed}  {name:24} {accuracy[name][-1]:.4f}", flush=True)
         labels = GMVAEClusterer(10, random_state=seed).fit_predict(X_train)
         unsupervised.append(round(clustering_accuracy(y_train, labels), 4))
-        print(f"seed {seed}  without labels, matched  {unsupervised[-1]:.4f}", flush=True)
+        print(
+            f"seed {seed}  without labels, matched  {unsupervised[-1]:.4f}", flush=True
+        )
     for name, values in accuracy.items():
         print(
             f"{name:24} {np.mean(values):.4f} +- {np.std(values, ddof=1):.4f}   "

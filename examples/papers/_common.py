@@ -156,7 +156,9 @@ def fit(estimator, args, X, y, score=None):
     path = args.checkpoint
     if path is None:
         # every setting that changes the result is in the name
-        key = joblib.hash([args.dataset, args.labels, args.draw, args.validation, settings])
+        key = joblib.hash(
+            [args.dataset, args.labels, args.draw, args.validation, settings]
+        )
         folder = HERE / "checkpoints"
         folder.mkdir(exist_ok=True)
         path = folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.joblib"

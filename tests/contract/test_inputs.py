@@ -24,14 +24,22 @@ def spoilt(X, value):
 BAD_FITS = {
     "NaN in X": (lambda X, y: (spoilt(X, np.nan), y), {}, "NaN"),
     "inf in X": (lambda X, y: (spoilt(X, np.inf), y), {}, "infinity"),
-    "y too short": (lambda X, y: (X, y[:-1]), {}, "y has 299 entries.*one integer label"),
+    "y too short": (
+        lambda X, y: (X, y[:-1]),
+        {},
+        "y has 299 entries.*one integer label",
+    ),
     "label below -1": (lambda X, y: (X, y - 1), {}, "below -1.*-1 for rows without"),
     "NaN in y": (
         lambda X, y: (X, np.where(y < 0, np.nan, y)),
         {},
         "y contains NaN.*-1 for rows without",
     ),
-    "fractions in y": (lambda X, y: (X, y + 0.5), {}, "continuous.*-1 for rows without"),
+    "fractions in y": (
+        lambda X, y: (X, y + 0.5),
+        {},
+        "continuous.*-1 for rows without",
+    ),
     "string dtype y": (lambda X, y: (X, y.astype(str)), {}, "dtype=object"),
     "pandas string y": (
         lambda X, y: (X, pd.Series(y.astype(str), dtype="str")),
@@ -94,7 +102,7 @@ BAD_FITS = {
 @pytest.mark.parametrize("case", BAD_FITS)
 @every_estimator
 def test_bad_fit_is_refused_and_changes_nothing(Estimator, case, fitted, digits):
-    X, y, y_partial = digits
+    X, _y, y_partial = digits
     spoil, parameters, message = BAD_FITS[case]
     est = Estimator(**QUICK)
     if fitted:
@@ -122,7 +130,7 @@ def test_bernoulli_outside_unit_interval(Estimator, digits):
 @every_estimator
 def test_range_is_not_checked_after_fit(Estimator, digits):
     """A scaler fitted on other rows sends some outside [0, 1]."""
-    X, y, y_partial = digits
+    X, _y, y_partial = digits
     scaler = MinMaxScaler().fit(X[:100])
     est = Estimator(**QUICK).fit(scaler.transform(X[:100]), y_partial[:100])
     Z = 1.2 * scaler.transform(X) - 0.1
@@ -208,7 +216,7 @@ def test_fewer_clusters_than_labels(Estimator, digits):
 
 @every_estimator
 def test_without_labels_eight_clusters(Estimator, digits):
-    X, y, _ = digits
+    X, _y, _ = digits
     for y_none in (None, np.full(len(X), -1)):
         est = Estimator(**QUICK).fit(X, y_none)
         assert est.classes_.tolist() == list(range(8))
@@ -224,7 +232,13 @@ def test_without_labels_eight_clusters(Estimator, digits):
         lambda y: np.r_[y[:1], np.full(len(y) - 1, -1)],
         lambda y: np.r_[-1, y[1:]],
     ],
-    ids=["all labelled", "one label", "ten labels", "one labelled row", "one unlabelled"],
+    ids=[
+        "all labelled",
+        "one label",
+        "ten labels",
+        "one labelled row",
+        "one unlabelled",
+    ],
 )
 @every_estimator
 def test_amounts_of_labels(Estimator, make_y, digits):
@@ -296,7 +310,7 @@ def test_image_layouts_are_one(Estimator, images):
 
 @every_estimator
 def test_uint8_is_divided_by_255(Estimator, uint8_images):
-    X, y, y_partial = uint8_images
+    X, _y, y_partial = uint8_images
     est = Estimator(**QUICK).fit(X, y_partial)
     assert est.scale_ == 255
     as_float = X.astype(np.float32) / 255

@@ -119,6 +119,19 @@ def test_warm_start_is_bit_for_bit_the_longer_run(Estimator, images, disturb):
 
 
 @every_estimator
+def test_warm_start_after_a_fit_without_state(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK).fit(X, y_partial)
+    before = [parameter.clone() for parameter in est.model_.parameters()]
+    est.set_params(warm_start=True, max_iter=2, learning_rate=1e-9).fit(X, y_partial)
+    assert est.n_iter_ == 5
+    assert [row["epoch"] for row in est.history_] == [0, 1, 2, 3, 4]
+    # steps of nearly no size: the weights are those of the fit before
+    for old, new in zip(before, est.model_.parameters(), strict=True):
+        torch.testing.assert_close(old, new, atol=1e-6, rtol=0)
+
+
+@every_estimator
 def test_warm_start_refuses_other_labels(Estimator, digits):
     X, y, y_partial = digits
     est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)

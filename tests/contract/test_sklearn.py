@@ -6,7 +6,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.contract.estimators import ESTIMATORS
 
 
-
 # One warning of scikit-learn's kind is expected: its checks pass n_clusters=1 with
 # three labels.
 @pytest.mark.filterwarnings("ignore:n_clusters=. is less than:UserWarning")

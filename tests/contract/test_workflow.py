@@ -62,7 +62,8 @@ def test_pickled_warm_start_goes_on(Estimator, digits):
     est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
     loaded = pickle.loads(pickle.dumps(est))
     np.testing.assert_array_equal(
-        loaded.fit(X, y_partial).predict_proba(X), est.fit(X, y_partial).predict_proba(X)
+        loaded.fit(X, y_partial).predict_proba(X),
+        est.fit(X, y_partial).predict_proba(X),
     )
 
 
@@ -123,7 +124,7 @@ def test_grid_search_in_two_processes(Estimator, digits):
 
 @every_estimator
 def test_cross_val_score(Estimator, digits):
-    X, y, y_partial = digits
+    X, y, _y_partial = digits
     scores = cross_val_score(Estimator(**QUICK), X, y, cv=3)
     assert ((scores >= 0) & (scores <= 1)).all()
     without_labels = cross_val_score(Estimator(**QUICK, n_clusters=5), X, cv=3)
@@ -172,6 +173,22 @@ def test_one_callback_task_per_epoch(Estimator, digits):
 
 
 @every_estimator
+def test_a_task_per_restart(Estimator, digits):
+    X, _, y_partial = digits
+    recorder = Recorder()
+    settings = QUICK | {"max_iter": 2}
+    Estimator(**settings, n_init=2).set_callbacks(recorder).fit(X, y_partial)
+    restart = ["begin restart", *2 * ["begin epoch", "end epoch"], "end restart"]
+    assert recorder.events == [
+        "setup",
+        "begin fit",
+        *2 * restart,
+        "end fit",
+        "teardown",
+    ]
+
+
+@every_estimator
 def test_callback_stops_the_fit(Estimator, digits):
     X, _, y_partial = digits
     recorder = Recorder(stop_after=2)
@@ -195,7 +212,9 @@ def test_progress_bar_alone_and_in_a_search(Estimator, digits, capsys):
     Estimator(**QUICK).set_callbacks(ProgressBar()).fit(X, y_partial)
     assert Estimator.__name__ in capsys.readouterr().out
     pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK))
-    search = GridSearchCV(pipe, {f"{Estimator.__name__.lower()}__batch_size": [64, 200]}, cv=2)
+    search = GridSearchCV(
+        pipe, {f"{Estimator.__name__.lower()}__batch_size": [64, 200]}, cv=2
+    )
     search.set_callbacks(ProgressBar()).fit(X, y)
     assert "GridSearchCV" in capsys.readouterr().out
 
@@ -287,7 +306,7 @@ def test_fit_predict_uses_y(Estimator, digits):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @every_estimator
 def test_gpu(Estimator, images):
-    X, y, y_partial = images
+    X, _y, y_partial = images
     est = Estimator(**QUICK | {"device": "cuda"}).fit(X, y_partial)
     assert next(est.model_.parameters()).device.type == "cpu"
     on_gpu = est.predict_proba(X)

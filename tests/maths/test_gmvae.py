@@ -130,9 +130,7 @@ def test_lifted_loss_gradient():
     torch.manual_seed(0)
     x = torch.randn(8, 3, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([0, 0, 1, 1, 2, 2, 0, 1])
-    assert torch.autograd.gradcheck(
-        lambda x: lifted_structured_loss(x, labels, 1.0), x
-    )
+    assert torch.autograd.gradcheck(lambda x: lifted_structured_loss(x, labels, 1.0), x)
 
 
 # ------------------------------------------------- nearest-neighbour labels
@@ -161,7 +159,11 @@ def test_nearest_neighbor_labels_sklearn():
     from sklearn.neighbors import KNeighborsClassifier
 
     rng = np.random.RandomState(0)
-    X, y, Q = rng.normal(size=(60, 4)), rng.randint(5, size=60), rng.normal(size=(99, 4))
+    X, y, Q = (
+        rng.normal(size=(60, 4)),
+        rng.randint(5, size=60),
+        rng.normal(size=(99, 4)),
+    )
     oracle = KNeighborsClassifier(7, weights="distance").fit(X, y).predict(Q)
     ours = nearest_neighbor_labels(tensor(Q), tensor(X), torch.tensor(y), 7, 5)
     np.testing.assert_array_equal(ours, oracle)
@@ -187,13 +189,18 @@ def test_categorical_kl():
 
 
 def test_gaussian_kl_value():
-    kl = kl_divergence(Normal(tensor(1.0), tensor(2.0)), Normal(tensor(0.0), tensor(1.0)))
+    kl = kl_divergence(
+        Normal(tensor(1.0), tensor(2.0)), Normal(tensor(0.0), tensor(1.0))
+    )
     assert kl.item() == pytest.approx(1.306852819)
 
 
 def test_temperature_schedule():
     """From 1 to 0.5 in 50 epochs, then constant."""
-    at = [exponential_decay(torch.tensor(float(e)), 0.013863, 0.5) for e in (0, 25, 50, 90)]
+    at = [
+        exponential_decay(torch.tensor(float(e)), 0.013863, 0.5)
+        for e in (0, 25, 50, 90)
+    ]
     np.testing.assert_allclose(at, [1, 0.5**0.5, 0.5, 0.5], atol=1e-5)
 
 
@@ -269,9 +276,7 @@ def test_bound_with_exact_posterior_is_log_p():
     x = tensor([[X_TOY], [2.0]])
     noise = tensor([[1.0], [-1.0]])  # mean 0, second moment 1, as the Gaussian
     bound = toy().bound(x, noise)
-    np.testing.assert_allclose(
-        bound, [exact_log_p(X_TOY), exact_log_p(2.0)], atol=1e-6
-    )
+    np.testing.assert_allclose(bound, [exact_log_p(X_TOY), exact_log_p(2.0)], atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [1, 2, 7])
@@ -329,7 +334,9 @@ def test_bound_by_quadrature():
         expected += q[k].item() * (weights * inside).sum()
     # the bound is an average over draws, so the same rule integrates it
     draws = torch.tensor(nodes).float()[:, None, None]
-    bound = sum(w * model.bound(x, e).item() for w, e in zip(weights, draws, strict=True))
+    bound = sum(
+        w * model.bound(x, e).item() for w, e in zip(weights, draws, strict=True)
+    )
     assert bound == pytest.approx(expected, rel=1e-5)
 
 
@@ -347,7 +354,9 @@ def test_gradient_reaches_every_parameter(network, likelihood):
         image_shape=(1, 8, 8) if network == "conv" else None,
     )
     model.train()
-    terms, _ = model.loss(torch.rand(12, 64), torch.tensor([0, 1, 2, 0]), torch.zeros(()))
+    terms, _ = model.loss(
+        torch.rand(12, 64), torch.tensor([0, 1, 2, 0]), torch.zeros(())
+    )
     sum(terms.values()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -380,7 +389,9 @@ def test_terms_of_the_loss():
     x_hat = torch.sigmoid(model.p_x.network(m + v.sqrt() * torch.randn(9, 4)))
     kl = 0.5 * (pv.log() - v.log() + (v + (m - pm) ** 2) / pv - 1).sum(1)
     q = logits.softmax(1)
-    assigned = torch.cat([y, nearest_neighbor_labels(features[3:], features[:3], y, 2, 3)])
+    assigned = torch.cat(
+        [y, nearest_neighbor_labels(features[3:], features[:3], y, 2, 3)]
+    )
     expected = {
         "reconstruction": 2 * ((x - x_hat) ** 2).sum(1).mean(),
         "gaussian": 3 * kl.mean(),
@@ -391,7 +402,9 @@ def test_terms_of_the_loss():
     }
     assert list(terms) == list(expected)
     for name, value in expected.items():
-        assert float(terms[name].detach()) == pytest.approx(float(value), rel=1e-4), name
+        assert float(terms[name].detach()) == pytest.approx(float(value), rel=1e-4), (
+            name
+        )
     assert float(monitors["kl_z"]) == pytest.approx(float(kl.mean()), rel=1e-4)
 
 

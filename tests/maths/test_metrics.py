@@ -83,9 +83,13 @@ def test_mask_labels_types():
     strings = mask_labels(np.array(["a", "b", "a"]), 2, random_state=0)
     assert strings.dtype == object
     assert list(strings).count(-1) == 1
-    assert mask_labels(np.array([0, 1, 1], dtype=np.uint8), 1, random_state=0).min() == -1
+    assert (
+        mask_labels(np.array([0, 1, 1], dtype=np.uint8), 1, random_state=0).min() == -1
+    )
     assert mask_labels([True, False], 1, random_state=0).dtype == np.int64
-    assert mask_labels(np.array([0, 1], dtype=np.int8), 1, random_state=0).dtype == np.int8
+    assert (
+        mask_labels(np.array([0, 1], dtype=np.int8), 1, random_state=0).dtype == np.int8
+    )
 
 
 @pytest.mark.parametrize("n_labeled", [-1, 4, 1.5, True, None])

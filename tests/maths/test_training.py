@@ -72,7 +72,9 @@ def test_labelled_draws_are_uniform_within_a_class():
     y = make_y(100, 10, 10)
     batches = Minibatches(y, 8)
     n = 3000
-    counts = torch.cat([batches.draw()[0][:4] for _ in range(n)]).bincount(minlength=120)
+    counts = torch.cat([batches.draw()[0][:4] for _ in range(n)]).bincount(
+        minlength=120
+    )
     counts = counts[y >= 0].double()
     assert ((counts - n * 0.2).abs() < 5 * (n * 0.2 * 0.8) ** 0.5).all()
 
@@ -88,7 +90,10 @@ class Mean(nn.Module):
     def loss(self, x, y, epoch, parents=None):
         noise = 0.01 * torch.randn_like(x)  # so that random state matters
         terms = {"squares": (x + noise - self.mean).square().sum(1).mean()}
-        return terms, {"epoch_seen": epoch.clone(), "labels": torch.tensor(len(y) * 1.0)}
+        return terms, {
+            "epoch_seen": epoch.clone(),
+            "labels": torch.tensor(len(y) * 1.0),
+        }
 
     def before_epoch(self, batches, epoch):
         assert sum(len(x) for x, _ in batches) == 40
@@ -153,9 +158,9 @@ def test_state_is_not_consumed():
 def test_after_epoch_stops():
     seen = []
 
-    def after_epoch(row, get_state):
+    def after_epoch(row, state):
         seen.append(row)
-        assert get_state()["epoch"] == len(seen)
+        assert state["epoch"] == len(seen)
         return len(seen) == 3
 
     state, history = train(

@@ -159,7 +159,9 @@ def test_mse_score_is_a_gaussian_density():
     from scipy.stats import norm
 
     X = np.random.RandomState(0).uniform(size=(50, 6))
-    est = GMVAEClusterer(1, reconstruction_weight=3.0, max_iter=1, random_state=0).fit(X)
+    est = GMVAEClusterer(1, reconstruction_weight=3.0, max_iter=1, random_state=0).fit(
+        X
+    )
     model = est.model_
     for p in [*model.q_z.parameters(), *model.p_z.parameters()]:
         p.data.zero_()  # q(z) = p(z)

@@ -36,7 +36,16 @@ def test_usps_with_the_papers_table(data_dir, tmp_path):
 
 def test_stopped_run_is_resumed(data_dir, tmp_path):
     """A run stopped after its first epoch ends where an unbroken one does."""
-    arguments = ["--dataset", "usps", "--epochs", "2", "--recipe", "ours", "--device", "cpu"]
+    arguments = [
+        "--dataset",
+        "usps",
+        "--epochs",
+        "2",
+        "--recipe",
+        "ours",
+        "--device",
+        "cpu",
+    ]
     whole = run(data_dir, tmp_path, *arguments)
     checkpoint = ["--checkpoint", tmp_path / "run.joblib"]
     out = ["--data", data_dir, "--out", tmp_path / "resumed.jsonl"]
