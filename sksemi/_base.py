@@ -156,7 +156,8 @@ class DeepEstimator(BaseEstimator):
     def _fit(self, X, y, root):
         resume = self.warm_start and hasattr(self, "model_")
         earlier = dict(vars(self)) if resume else {}
-        vars(self).pop("model_", None)
+        for name in ("model_", "labels_", "history_", "n_iter_"):
+            vars(self).pop(name, None)
 
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         device = _validation.check_device(self.device)
@@ -268,7 +269,7 @@ class DeepEstimator(BaseEstimator):
                     f"small for the convolutional network, which needs "
                     f'{MIN_IMAGE_SIDE}x{MIN_IMAGE_SIDE}: set network="mlp".'
                 )
-        sizes = tuple(np.atleast_1d(self.hidden_layer_sizes).tolist())
+        sizes = tuple(np.asarray(self.hidden_layer_sizes).tolist())
         if not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold positive "

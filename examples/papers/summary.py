@@ -1,0 +1,36 @@
+"""Mean and standard deviation over seeds of the lines under results/.
+
+    python examples/papers/summary.py [FILE ...]
+
+One row per script, data set, recipe, number of labels and epochs.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+FIGURES = ("error", "acc", "nmi", "kl_z", "seconds_per_epoch")
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(paths):
+    groups = defaultdict(list)
+    for path in paths:
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            if "dataset" in line:
+                names = ("script", "dataset", "recipe", "labels", "epochs", "scored_on")
+                groups[tuple(line[name] for name in names)].append(line)
+    for key, lines in sorted(groups.items()):
+        print(*key, f"n = {len(lines)}", sep="  ")
+        for name in FIGURES:
+            values = [line[name] for line in lines]
+            spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
+            print(f"    {name:18} {np.mean(values):8.3f} +- {spread:.3f}   {values}")
+
+
+if __name__ == "__main__":
+    main([Path(name) for name in sys.argv[1:]] or sorted(RESULTS.glob("*.jsonl")))
