@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
-from sksemi._training import Data, evaluate, map_tensors, train
+from sksemi._training import Data, diverged, evaluate, map_tensors, train
 from sksemi._validation import Interval, StrOptions, _fit_context
 from sksemi.metrics import clustering_accuracy
 
@@ -28,13 +28,6 @@ INFERENCE_BATCH = 256
 
 # torch's generators are shared by all threads of a process.
 _RNG_LOCK = threading.RLock()
-
-# What scikit-learn's callbacks keep on an estimator during a fit.
-_FIT_CONTEXT = (
-    "_callback_fit_ctx",
-    "_skl_callbacks_to_teardown",
-    "_parent_callback_ctx",
-)
 
 # Copies of models on a GPU for inference; the models themselves stay on the CPU.
 _DEVICE_COPIES = weakref.WeakKeyDictionary()
@@ -93,7 +86,8 @@ class DeepEstimator(BaseEstimator):
         "image_shape": ["array-like", None],
     }
 
-    # The method's nn.Module, and the one hook that a method's estimator overrides.
+    # What a method's estimator defines: its nn.Module, what builds it, and the rest of
+    # these hooks where it has something to say.
     _Module = None
 
     def _module_arguments(self, device):
@@ -103,6 +97,10 @@ class DeepEstimator(BaseEstimator):
         ``classes_`` and ``_n_labels`` stand. fit records them, so that a copy of the
         estimator is rebuilt without a look at its present parameters.
         """
+        raise NotImplementedError
+
+    def _objective(self, X):
+        """``score`` without labels, of checked rows: higher is better."""
         raise NotImplementedError
 
     def _schedule_length(self):
@@ -167,12 +165,10 @@ class DeepEstimator(BaseEstimator):
         codes, labels = _validation.check_y(y, len(rows))
         self.classes_ = _validation.check_n_clusters(self.n_clusters, labels, len(rows))
         self._n_labels = len(labels)
+        self._check_data(rows)
+        self._arguments = self._module_arguments(device)
         if resume:
             self._check_warm_start(earlier)
-        else:
-            self._check_data(rows)
-            self._arguments = self._module_arguments(device)
-
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         if not resume:
             self._seed = seed
@@ -181,12 +177,12 @@ class DeepEstimator(BaseEstimator):
         def restart(task):
             """Train a model, the earlier one on or a new one."""
             history, state = [], None
+            model = self._Module(**self._arguments)
             if resume:
-                model = copy.deepcopy(earlier["model_"]).to(device)
+                model.load_state_dict(earlier["model_"].state_dict())
                 history = earlier["history_"]
                 state = earlier.get("_state", {"epoch": earlier["n_iter_"]})
-            else:
-                model = self._Module(**self._arguments).to(device)
+            model = model.to(device)
             state, rows_of_history = train(
                 model,
                 data,
@@ -202,45 +198,76 @@ class DeepEstimator(BaseEstimator):
             if self.n_init == 1 or resume:
                 model, state, self.history_ = restart(root)
             else:
-                model, state, self.history_ = min(
-                    self._restarts(restart, root, X, y, data, seed, device),
-                    key=lambda result: result[0],
-                )[1]
+                model, state, self.history_ = self._best_of_restarts(
+                    restart, root, X, y, data, seed
+                )
         self.model_ = model.cpu().eval()
         self.n_iter_ = state["epoch"]
         vars(self).pop("_state", None)
         if self.warm_start:
             self._state = map_tensors(torch.Tensor.cpu, state)
-        self.labels_ = self._predict(rows)
+        proba = self._predict_proba(rows)
+        if not np.isfinite(proba).all():  # the last step's doing: its loss came before
+            raise diverged("The trained network is non-finite")
+        self.labels_ = self.classes_[proba.argmax(1)]
         root.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=dict
         )
 
-    def _restarts(self, restart, root, X, y, data, seed, device):
-        """Yield the loss over the same evaluation pass, and what each restart made."""
+    def _best_of_restarts(self, restart, root, X, y, data, seed):
+        """Keep what the restart with the lowest loss over one evaluation pass made."""
+        device = data.y.device
+        best = None
         for _ in range(self.n_init):
-            task = root.subcontext("restart", max_subtasks=self.max_iter)
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            model, state, history = restart(task)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            with seeded(None, device):
+                task = root.subcontext("restart", max_subtasks=self.max_iter)
+                task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            try:
+                result = restart(task)
+            except KeyboardInterrupt:
+                if best is None:
+                    raise
+                warnings.warn("Training interrupted by user.", stacklevel=2)
+                break
+            model, state, _ = result
+            if state["interrupted"] and best is not None:
+                break  # an unfinished restart does not compete with whole ones
+            with seeded(None, device):
+                stop = task.call_on_fit_task_end(estimator=self, X=X, y=y)
             with seeded(seed, device):
                 loss = evaluate(
-                    model, data, batch_size=self.batch_size, epoch=state["epoch"]
+                    model, data, batch_size=self.batch_size, epoch=self.max_iter
                 )
-            yield loss, (model, state, history)
+            if best is None or loss < best[0]:
+                best = loss, result
+            if stop or state["interrupted"]:
+                break
+        return best[1]
 
     def _check_warm_start(self, earlier):
-        if self.classes_.tolist() != earlier["classes_"].tolist():
+        """Refuse to go on with other clusters or another network."""
+        now, then = self._arguments, earlier["_arguments"]
+        classes = self.classes_.tolist(), earlier["classes_"].tolist()
+        if classes[0] != classes[1] or now["n_labels"] != then["n_labels"]:
             raise ValueError(
                 f"warm_start=True, but y and n_clusters now make the clusters "
-                f"{self.classes_.tolist()} and the fit to go on from has "
-                f"{earlier['classes_'].tolist()}. Set warm_start=False to start anew."
+                f"{classes[0]}, {now['n_labels']} of them with a label, and the fit "
+                f"to go on from has {classes[1]}, {then['n_labels']} with a label. Set "
+                "warm_start=False to start anew."
             )
-        if self._n_labels != earlier["_n_labels"]:
+        # Arguments that leave every weight its shape say how to train: they may change.
+        with seeded(None, torch.device("cpu")):
+            models = self._Module(**now), earlier["model_"]
+        new, old = (
+            {name: weight.shape for name, weight in model.state_dict().items()}
+            for model in models
+        )
+        if new != old:
+            changed = [name for name in now if now[name] != then[name]]
             raise ValueError(
-                f"warm_start=True, but y now has {self._n_labels} labels and the fit "
-                f"to go on from had {earlier['_n_labels']}. Set warm_start=False to "
-                "start anew."
+                f"warm_start=True, but another network is needed than the fit to go on "
+                f"from has: {', '.join(changed)} changed. Set warm_start=False to start "
+                "anew."
             )
 
     def _place(self, rows, codes, device):
@@ -419,19 +446,23 @@ class DeepEstimator(BaseEstimator):
         """Weights as arrays beside the recipe of the module, for pickle and skops."""
         state = dict(super().__getstate__())
         # of a fit that is under way, of which a callback is given a copy
-        for name in _FIT_CONTEXT:
+        for name in _validation.FIT_CONTEXT:
             state.pop(name, None)
         if "model_" in state:
             state["model_"] = {
                 name: tensor.numpy(force=True)
                 for name, tensor in state["model_"].state_dict().items()
             }
+        if "_state" in state:
+            state["_state"] = map_tensors(torch.Tensor.numpy, state["_state"])
         return state
 
     def __setstate__(self, state):
         """Rebuild the module from what fit recorded, not from present parameters."""
         state = dict(state)
         weights = state.pop("model_", None)
+        if "_state" in state:
+            state["_state"] = map_tensors(torch.tensor, state["_state"], np.ndarray)
         super().__setstate__(state)
         if weights is not None:
             with seeded(None, torch.device("cpu")):
@@ -452,23 +483,26 @@ class _EpochTasks:
         self._begin()
 
     def _begin(self):
-        self.epoch_task = self.task.subcontext("epoch")
-        self.epoch_task.call_on_fit_task_begin(
-            estimator=self.estimator, X=self.X, y=self.y
-        )
+        # What a callback draws must not change the training.
+        with seeded(None, self.device):
+            self.epoch_task = self.task.subcontext("epoch")
+            self.epoch_task.call_on_fit_task_begin(
+                estimator=self.estimator, X=self.X, y=self.y
+            )
 
     def __call__(self, row, state):
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
         self.history.append(row)
-        # What a callback draws must not change the training.
+        # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
+        # that to its scorers, as it would sample weights.
+        est.history_ = self.history
         with seeded(None, self.device):
             stop = self.epoch_task.call_on_fit_task_end(
                 estimator=est,
                 X=self.X,
                 y=self.y,
-                metadata=row,
                 reconstruction_attributes=lambda: self._snapshot(state),
             )
         if est.verbose:

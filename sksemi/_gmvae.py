@@ -34,6 +34,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
@@ -322,32 +323,31 @@ class GMVAE(nn.Module):
 
     @torch.no_grad()
     def fit_centers(self, batches):
-        """Start q(y|x_hat) from k-means on its hidden layer.
+        """Start q(y|x_hat) from k-means on its hidden layer h.
 
-        Softmax of ``-||h - c_k||**2 / (2 s**2)``, a mixture of equal spheres, is linear
-        in h, so the last layer can state it exactly. A labelled class takes the centre
-        nearest to its mean (one to one).
+        ``-||h - c_k||**2 / (2 s)`` is linear in h but for what all k share, so the last
+        layer can state its softmax exactly; s is the mean squared distance to the
+        nearest centre. A labelled class takes the centre nearest to its mean, one to
+        one.
         """
         self.train()
-        hidden, y = [], []
-        for x, labels in batches:
-            hidden.append(self.q_y[:-1](self.encode(x)).cpu())
-            y.append(labels.cpu())
-        hidden, y = torch.cat(hidden).double().numpy(), torch.cat(y).numpy()
-        seed = int(torch.randint(2**31 - 1, ()))
-        rng = np.random.RandomState(seed)
-        rows = rng.permutation(len(hidden))[:_KMEANS_ROWS]
-        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng)
-        centers = kmeans.fit(hidden[rows]).cluster_centers_
+        rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
+        n_rows = math.ceil(_KMEANS_ROWS / len(batches))
+        sums, counts, hidden = 0, 0, []
+        for x, y in batches:
+            h = self.q_y[:-1](self.encode(x)).double().cpu()
+            label = F.one_hot(y.cpu() + 1, self.n_labels + 1)[:, 1:].double()
+            sums, counts = sums + label.T @ h, counts + label.sum(0)
+            hidden.append(h[rng.permutation(len(h))[:n_rows]])
+        hidden = torch.cat(hidden).numpy()
+        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng).fit(hidden)
+        centers = kmeans.cluster_centers_
         if self.n_labels:
-            means = np.stack(
-                [hidden[y == label].mean(0) for label in range(self.n_labels)]
-            )
-            distance = np.square(means[:, None] - centers).sum(2)
-            _, taken = linear_sum_assignment(distance)
+            means = (sums / counts[:, None]).numpy()
+            _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
             free = np.setdiff1d(np.arange(self.n_clusters), taken)
             centers = centers[np.concatenate([taken, free])]
-        scatter = max(kmeans.inertia_ / len(rows), 1e-12)
+        scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
         last = self.q_y[-1]
         last.weight.copy_(torch.from_numpy(centers / scatter))
         last.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
@@ -534,7 +534,8 @@ class GMVAEClusterer(
 
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimiser and random state: the result is that of one longer fit.
+        optimiser and random state: with the same data and parameters, the result is
+        that of one longer fit. Parameters that leave the network as it is may change.
 
     n_importance_samples : int, default=1
         Draws of z in ``score_samples``: 1 is the bound, more are importance weighted.
@@ -869,6 +870,7 @@ class GMVAEClusterer(
         return float(np.mean(self._bound(X)))
 
     def _bound(self, X):
+        self._validate_params()  # n_importance_samples may have been set since fit
         if self.likelihood_ == "bernoulli":
             low, high = X.min(), X.max() / self._divisor(X)
             if low < -1e-6 or high > 1 + 1e-6:

@@ -91,7 +91,7 @@ class _Convolutions(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Images to features: tables 4 of Figueroa (2019), for any image from 8x8 up.
+    """Images to features: table 4 of Figueroa (2019), for any image from 8x8 up.
 
     Layers 16@5, 32@5, 64@4 stride 2, 128@4 stride 2 and out_features at what is left
     of the image (5 at 28x28, 6 at 32x32), each with batch norm and activation.

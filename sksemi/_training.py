@@ -110,14 +110,14 @@ class Minibatches:
         return self.labelled[by_class[order[: self.n_labelled]]]
 
 
-def map_tensors(function, tree):
+def map_tensors(function, tree, kind=torch.Tensor):
     """Apply a function to every tensor in nested dicts, lists and tuples."""
-    if isinstance(tree, torch.Tensor):
+    if isinstance(tree, kind):
         return function(tree)
     if isinstance(tree, dict):
-        return {key: map_tensors(function, value) for key, value in tree.items()}
+        return {key: map_tensors(function, value, kind) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return type(tree)(map_tensors(function, value) for value in tree)
+        return type(tree)(map_tensors(function, value, kind) for value in tree)
     return tree
 
 
@@ -168,7 +168,8 @@ def train(
     Returns
     -------
     state : dict
-        Epoch, optimiser, permutation and random number generators.
+        Epoch, optimiser, permutation and random number generators, and whether
+        Ctrl-C ended the run after its last whole epoch.
     history : list of dict
         One row per epoch: the epoch's number, the mean of each term and monitor over
         its steps, and the seconds it took.
@@ -181,7 +182,7 @@ def train(
     device = data.y.device
     batches = Minibatches(data.y, batch_size)
     # A tensor, so that a step captured once sees a later change of the rate.
-    rate = torch.tensor(learning_rate, device=device)
+    rate = torch.tensor(float(learning_rate), dtype=torch.float32, device=device)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     first = 0
     if state is not None:
@@ -191,19 +192,22 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batches.order = state["order"].to(device)
+        if torch.equal(state["pool"].to(device), batches.pool):
+            batches.order = state["order"].to(device)
         set_rng_state(state["rng"], device)
 
     def get_state(epoch):
         return {
             "epoch": epoch,
             "optimizer": optimizer.state_dict(),
+            "pool": batches.pool,
             "order": batches.order,
             "rng": get_rng_state(device),
         }
 
     # An interrupted epoch is undone, so that what is kept is whole.
     whole = None
+    interrupted = False
     history = []
     epoch_tensor = torch.zeros((), device=device)
     try:
@@ -227,9 +231,9 @@ def train(
             row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
             _check_finite({name: row[name] for name in terms}, epoch)
             row["seconds"] = time.perf_counter() - start
-            history.append(row)
             now = (model.state_dict(), get_state(epoch + 1))
             whole = map_tensors(torch.clone, now)
+            history.append(row)
             if after_epoch is not None and after_epoch(row, whole[1]):
                 break
     except KeyboardInterrupt:
@@ -240,10 +244,11 @@ def train(
             stacklevel=2,
         )
         model.load_state_dict(whole[0])
+        interrupted = True
     if hasattr(model, "after_training"):
         model.after_training(data)
     model.eval()
-    return whole[1], history
+    return whole[1] | {"interrupted": interrupted}, history
 
 
 @torch.no_grad()
@@ -276,8 +281,14 @@ def evaluate(model, data, *, batch_size, epoch):
 def _check_finite(terms, epoch):
     bad = [name for name, value in terms.items() if not math.isfinite(value)]
     if bad:
-        raise FloatingPointError(
-            f"The loss became non-finite in epoch {epoch} ({', '.join(bad)}). Try a "
-            "smaller learning_rate, scale X (StandardScaler or MinMaxScaler), or "
-            "lower the weights of the terms named."
+        raise diverged(
+            f"The loss became non-finite in epoch {epoch} ({', '.join(bad)})"
         )
+
+
+def diverged(what):
+    """Make the error of a training that left the finite numbers."""
+    return FloatingPointError(
+        f"{what}. Try a smaller learning_rate, scale X (StandardScaler or "
+        "MinMaxScaler), or lower the weights of the terms of the loss."
+    )

@@ -1,5 +1,6 @@
 """Checks of X, y and device, and the only door to scikit-learn's private names."""
 
+import math
 import numbers
 import warnings
 
@@ -10,6 +11,12 @@ from sklearn.utils._param_validation import Interval, StrOptions  # noqa: F401
 from sklearn.utils.validation import validate_data
 
 UINT8_MAX = 255.0
+# What scikit-learn's callbacks keep on an estimator during a fit.
+FIT_CONTEXT = (
+    "_callback_fit_ctx",
+    "_skl_callbacks_to_teardown",
+    "_parent_callback_ctx",
+)
 # Tensors can index these; others (uint16, say) become float32.
 _TORCH_DTYPES = tuple(
     np.dtype(t) for t in ("f2", "f4", "f8", "u1", "i1", "i2", "i4", "i8")
@@ -42,7 +49,7 @@ def check_X(estimator, X, *, image_shape=None, reset=False):
         layout = tuple(shape[1:])
         image = layout if len(layout) == 3 else (1, *layout)
         _check_channels_first(layout)
-        X = X.reshape(len(X), -1)
+        X = X.reshape(len(X), math.prod(layout))
     X = validate_data(
         estimator,
         X,
@@ -85,8 +92,9 @@ def _check_channels_first(layout):
 def _check_image_shape(image_shape, seen, n_features):
     if image_shape is None:
         return seen
-    image_shape = tuple(int(side) for side in image_shape)
-    if len(image_shape) != 3 or min(image_shape) < 1:
+    image_shape = tuple(image_shape)
+    integers = all(isinstance(side, numbers.Integral) for side in image_shape)
+    if len(image_shape) != 3 or not integers or min(image_shape) < 1:
         raise ValueError(
             f"image_shape={image_shape} must be three positive integers: (channels, "
             "height, width)."
@@ -193,7 +201,8 @@ def _check_object_y(y):
         for value in y:
             if not is_number(value):
                 raise ValueError(f"y has the entry {value!r}. {_LABELS_REMEDY}")
-        return _encode(_whole(y.astype(np.float64) if len(y) else y.astype(np.int64)))
+        whole = all(isinstance(value, numbers.Integral) for value in y)
+        return _encode(_whole(y.astype(np.int64 if whole else np.float64)))
     for value in y[~is_string]:
         if not (is_number(value) and value == -1):
             raise ValueError(
@@ -279,7 +288,9 @@ def check_device(device):
             f'device="{device}" is not supported. Use "auto", "cpu" or "cuda".'
         )
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    index = device.index or 0
+    index = device.index
+    if index is None:
+        index = torch.cuda.current_device() if n_devices else 0
     if index >= n_devices:
         raise ValueError(
             f'device="{device}" is not there: torch sees {n_devices} GPUs. Use '

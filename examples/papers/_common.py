@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import joblib
@@ -18,7 +19,6 @@ from sksemi.datasets import mask_labels
 
 HERE = Path(__file__).parent
 SVHN_TRAIN = 8_000
-VALIDATION_ROWS = 10_000
 
 
 def parser(description, datasets):
@@ -136,13 +136,11 @@ class Checkpoint:
     def on_fit_task_begin(self, estimator, context):
         pass
 
-    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         if context.task_name != "epoch":
             return
         if self.score is not None:
-            fitted_estimator.history_[-1]["score"] = self.score(fitted_estimator)
-            # the row is the one that history_ will hold
-            metadata["score"] = fitted_estimator.history_[-1]["score"]
+            estimator.history_[-1]["score"] = self.score(fitted_estimator)
         fitted_estimator.set_callbacks()
         partial = self.path.with_suffix(".partial")
         joblib.dump(fitted_estimator, partial)
@@ -171,6 +169,8 @@ def fit(estimator, args, X, y, score=None):
         estimator.set_params(max_iter=args.epochs - estimator.n_iter_)
     estimator.set_callbacks(Checkpoint(path, score))
     estimator.fit(X, y)
+    if estimator.n_iter_ < args.epochs:  # Ctrl-C: fit has kept the last whole epoch
+        sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to go on.")
     estimator.set_callbacks().set_params(max_iter=args.epochs)
     return estimator, path
 
@@ -179,10 +179,12 @@ def device_name(device):
     """Name of the processor that trained."""
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         return torch.cuda.get_device_name()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return f"{line.split(':')[1].strip()}, {torch.get_num_threads()} threads"
-    return platform.processor()
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":")[1].strip()
+    return f"{name}, {torch.get_num_threads()} threads"
 
 
 def record(estimator, args, results):

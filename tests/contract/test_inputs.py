@@ -63,6 +63,12 @@ BAD_FITS = {
         {"image_shape": (1, 7, 9)},
         r"image_shape=\(1, 7, 9\) multiplies to 63.*64 features",
     ),
+    "fractional image_shape": (
+        lambda X, y: (X, y),
+        {"image_shape": (1, 8.5, 8)},
+        "image_shape=.*three positive integers",
+    ),
+    "no image": (lambda X, y: (X.reshape(-1, 8, 8)[:0], y[:0]), {}, "0 sample"),
     "image_shape against X": (
         lambda X, y: (X.reshape(-1, 8, 8), y),
         {"image_shape": (1, 4, 16)},
@@ -127,6 +133,21 @@ def test_bernoulli_outside_unit_interval(Estimator, digits):
         est.set_params(likelihood="bernoulli").fit(16 * X, y_partial)
 
 
+@pytest.mark.parametrize("Estimator", having("score_samples"))
+def test_parameters_read_at_call_time_are_checked(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK).fit(X, y_partial).set_params(n_importance_samples=0)
+    with pytest.raises(ValueError, match="'n_importance_samples'"):
+        est.score_samples(X)
+
+
+@every_estimator
+def test_large_object_integers_stay_apart(Estimator, digits):
+    X, y, _ = digits
+    y = np.array([2**53 + int(k > 4) for k in y], dtype=object)
+    assert Estimator(**QUICK).fit(X, y).classes_.tolist() == [2**53, 2**53 + 1]
+
+
 @every_estimator
 def test_range_is_not_checked_after_fit(Estimator, digits):
     """A scaler fitted on other rows sends some outside [0, 1]."""
@@ -148,10 +169,13 @@ def test_before_fit_and_other_widths(Estimator, digits):
         est.predict(X[:, :-1])
 
 
+@pytest.mark.parametrize("n_rows", [50, 300], ids=["one step", "more"])
 @every_estimator
-def test_diverging_loss_stops_with_advice(Estimator, digits):
+def test_diverging_loss_stops_with_advice(Estimator, n_rows, digits):
     X, _, y_partial = digits
-    est = Estimator(**QUICK, learning_rate=1e30)
+    X, y_partial = X[:n_rows], y_partial[:n_rows]
+    est = Estimator(**QUICK | {"max_iter": 1 if n_rows == 50 else 3})
+    est.set_params(learning_rate=1e30)
     before = dict(vars(est))
     with pytest.raises(FloatingPointError, match="learning_rate"):
         est.fit(X, y_partial)

@@ -10,7 +10,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -56,11 +56,12 @@ def test_copies_predict_the_same(Estimator, copied, images, tmp_path):
     assert loaded.history_ == est.history_
 
 
+@pytest.mark.parametrize("copied", [by_pickle, by_joblib, by_skops])
 @every_estimator
-def test_pickled_warm_start_goes_on(Estimator, digits):
+def test_copied_warm_start_goes_on(Estimator, copied, digits, tmp_path):
     X, _, y_partial = digits
     est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
-    loaded = pickle.loads(pickle.dumps(est))
+    loaded = copied(est, tmp_path)
     np.testing.assert_array_equal(
         loaded.fit(X, y_partial).predict_proba(X),
         est.fit(X, y_partial).predict_proba(X),
@@ -146,11 +147,13 @@ class Recorder:
 
     def on_fit_task_begin(self, estimator, context):
         self.events.append(f"begin {context.task_name}")
+        np.random.rand(), torch.rand(3)
 
-    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         self.events.append(f"end {context.task_name}")
         if context.task_name == "epoch":
-            self.rows.append(metadata)
+            self.rows.append(estimator.history_[-1])
+            assert fitted_estimator.history_ == estimator.history_
             np.random.rand(), torch.rand(3)
             if self.X is not None:
                 self.predictions.append(fitted_estimator.predict_proba(self.X))
@@ -204,6 +207,18 @@ def test_callbacks_are_torn_down_after_an_error(Estimator, digits):
     with pytest.raises(FloatingPointError):
         est.fit(X, y_partial)
     assert recorder.events[-1] == "teardown"
+
+
+@every_estimator
+def test_scoring_monitor(Estimator, digits):
+    """scikit-learn's own monitor scores every epoch."""
+    X, y, _ = digits
+    monitor = ScoringMonitor(scoring="accuracy")
+    est = Estimator(**QUICK).set_callbacks(monitor).fit(X, y)
+    frame = monitor.get_logs().data_as_pandas
+    # three epochs and, at last, the fit itself
+    assert len(frame) == 4
+    assert frame.iloc[-1, -1] == frame.iloc[-2, -1] == est.score(X, y)
 
 
 @every_estimator
@@ -262,6 +277,31 @@ def test_interruption_keeps_the_last_whole_epoch(Estimator, digits, monkeypatch)
     np.testing.assert_array_equal(est.predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.parametrize("after", [3, 4])
+@every_estimator
+def test_interruption_of_a_later_restart(Estimator, after, digits, monkeypatch):
+    """Three epochs each: the first restart is whole and is kept."""
+    X, _, y_partial = digits
+    settings = QUICK | {"batch_size": 100}
+    expected = Estimator(**settings).fit(X, y_partial)
+    Interrupt(monkeypatch, after=after)
+    est = Estimator(**settings, n_init=3)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        est.fit(X, y_partial)
+    assert est.n_iter_ == 3
+    np.testing.assert_array_equal(est.predict_proba(X), expected.predict_proba(X))
+
+
+@every_estimator
+def test_interruption_of_the_first_restart(Estimator, digits, monkeypatch):
+    X, _, y_partial = digits
+    Interrupt(monkeypatch, after=1)
+    est = Estimator(**QUICK | {"batch_size": 100}, n_init=3)
+    with pytest.warns(UserWarning, match="interrupted by user after 1 whole"):
+        est.fit(X, y_partial)
+    assert est.n_iter_ == 1
+
+
 @every_estimator
 def test_interruption_before_an_epoch_is_over(Estimator, digits, monkeypatch):
     X, _, y_partial = digits
@@ -307,11 +347,20 @@ def test_fit_predict_uses_y(Estimator, digits):
 @every_estimator
 def test_gpu(Estimator, images):
     X, _y, y_partial = images
-    est = Estimator(**QUICK | {"device": "cuda"}).fit(X, y_partial)
+    state = torch.cuda.get_rng_state()
+    settings = QUICK | {"device": "cuda", "learning_rate": np.float64(1e-3)}
+    est = Estimator(**settings, n_init=2, warm_start=True).fit(X, y_partial)
     assert next(est.model_.parameters()).device.type == "cpu"
     on_gpu = est.predict_proba(X)
-    loaded = pickle.loads(pickle.dumps(est)).set_params(device="cpu")
+    loaded = pickle.loads(pickle.dumps(est))
+    loaded.set_params(device="cpu")
     np.testing.assert_allclose(loaded.predict_proba(X), on_gpu, atol=1e-3)
+    assert loaded.set_params(device="cuda").fit(X, y_partial).n_iter_ == 6
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+    unsupervised = Estimator(**settings).fit(10 * X)
+    for method in ("transform", "score_samples", "reconstruct"):
+        if hasattr(est, method):
+            assert np.isfinite(getattr(unsupervised, method)(10 * X)).all()
 
 
 def test_no_warning_on_import():

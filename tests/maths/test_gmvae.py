@@ -409,7 +409,7 @@ def test_terms_of_the_loss():
 
 
 def test_row_order_in_a_batch_does_not_matter():
-    """With the noise of each row moved along with it, by an interpolating net."""
+    """Terms without draws exactly; the others with q(z) narrow and q(y) sure."""
     torch.manual_seed(0)
     model = make_gmvae(n_clusters=3).eval()
     x, y = torch.rand(10, 6), torch.tensor([0, 1, 2, 0])
@@ -442,6 +442,34 @@ def test_without_labels_assignment_and_metric_are_absent():
     )
     assert list(terms) == ["reconstruction", "gaussian", "categorical"]
     assert list(monitors) == ["kl_z"]
+
+
+@pytest.mark.parametrize("n_labels", [0, 2, 3])
+def test_clusters_start_from_kmeans(n_labels):
+    """The softmax of the last layer is that of distances to the centres of k-means."""
+    torch.manual_seed(0)
+    model = make_gmvae(n_labels=n_labels, n_clusters=4, feature_dim=20)
+    corners = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]]).repeat(1, 3)
+    y = torch.arange(80) % 4
+    x = corners[y] + 0.01 * torch.randn(80, 6)
+    labels = torch.where((y < n_labels) & (torch.arange(80) < 40), y, -1)
+    model.fit_centers([(x[:40], labels[:40]), (x[40:], labels[40:])])
+    with torch.no_grad():
+        # as fit_centers saw them, batch by batch
+        h = torch.cat([model.q_y[:-1](model.encode(part)) for part in x.split(40)])
+        logits = model.q_y[-1](h)
+    means = torch.stack([h[y == k].mean(0) for k in range(4)])
+    distance = torch.cdist(h, means).square()
+    scatter = distance.min(1).values.mean()
+    order = logits[:4].argmax(1)  # cluster of each corner
+    assert order.unique().numel() == 4
+    assert order[:n_labels].tolist() == list(range(n_labels))
+    torch.testing.assert_close(
+        logits.log_softmax(1)[:, order],
+        (-distance / (2 * scatter)).log_softmax(1),
+        rtol=2e-2,
+        atol=0.5,
+    )
 
 
 def test_gaussian_likelihood_is_equivariant_to_units():
