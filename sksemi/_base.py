@@ -265,9 +265,8 @@ class DeepEstimator(BaseEstimator):
         if new != old:
             changed = [name for name in now if now[name] != then[name]]
             raise ValueError(
-                f"warm_start=True, but another network is needed than the fit to go on "
-                f"from has: {', '.join(changed)} changed. Set warm_start=False to start "
-                "anew."
+                f"warm_start=True, but {', '.join(changed)} changed, which needs "
+                "another network. Set warm_start=False to start anew."
             )
 
     def _place(self, rows, codes, device):

@@ -216,9 +216,11 @@ def test_scoring_monitor(Estimator, digits):
     monitor = ScoringMonitor(scoring="accuracy")
     est = Estimator(**QUICK).set_callbacks(monitor).fit(X, y)
     frame = monitor.get_logs().data_as_pandas
-    # three epochs and, at last, the fit itself
-    assert len(frame) == 4
-    assert frame.iloc[-1, -1] == frame.iloc[-2, -1] == est.score(X, y)
+    epochs = frame.query("task_name == 'epoch'")["accuracy"]
+    (whole,) = frame.query("task_name == 'fit'")["accuracy"]
+    assert len(epochs) == 3
+    assert epochs.iloc[-1] == whole == est.score(X, y)
+    assert epochs.iloc[0] != whole
 
 
 @every_estimator
