@@ -222,25 +222,29 @@ class DeepEstimator(BaseEstimator):
             with seeded(None, device):
                 task = root.subcontext("restart", max_subtasks=self.max_iter)
                 task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            result = None
             try:
                 result = restart(task)
+                model, state, _ = result
+                if state["interrupted"]:
+                    # an unfinished restart does not compete with whole ones
+                    best = best or (None, result)
+                    break
+                with seeded(seed, device):
+                    loss = evaluate(
+                        model, data, batch_size=self.batch_size, epoch=self.max_iter
+                    )
             except KeyboardInterrupt:
-                if best is None:
+                best = best or (None, result)
+                if best[1] is None:  # no whole epoch yet
                     raise
                 warnings.warn("Training interrupted by user.", stacklevel=2)
                 break
-            model, state, _ = result
-            if state["interrupted"] and best is not None:
-                break  # an unfinished restart does not compete with whole ones
-            with seeded(None, device):
-                stop = task.call_on_fit_task_end(estimator=self, X=X, y=y)
-            with seeded(seed, device):
-                loss = evaluate(
-                    model, data, batch_size=self.batch_size, epoch=self.max_iter
-                )
             if best is None or loss < best[0]:
                 best = loss, result
-            if stop or state["interrupted"]:
+            with seeded(None, device):
+                stop = task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            if stop:
                 break
         return best[1]
 

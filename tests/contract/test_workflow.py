@@ -279,10 +279,10 @@ def test_interruption_keeps_the_last_whole_epoch(Estimator, digits, monkeypatch)
     np.testing.assert_array_equal(est.predict_proba(X), whole.predict_proba(X))
 
 
-@pytest.mark.parametrize("after", [3, 4])
+@pytest.mark.parametrize("after", [3, 4, 6])
 @every_estimator
 def test_interruption_of_a_later_restart(Estimator, after, digits, monkeypatch):
-    """Three epochs each: the first restart is whole and is kept."""
+    """While the first is compared, and in the first or third epoch of the second."""
     X, _, y_partial = digits
     settings = QUICK | {"batch_size": 100}
     expected = Estimator(**settings).fit(X, y_partial)
