@@ -511,7 +511,7 @@ class GMVAEClusterer(
         How clusters that no label names start: from k-means on the untrained network's
         features, or at random.
 
-    max_iter : int, default=80
+    max_iter : int, default=60
         Number of epochs, each a pass over the unlabelled rows.
 
     batch_size : int, default=100
@@ -667,7 +667,7 @@ class GMVAEClusterer(
         input_noise=0.1,
         max_shift=1,
         init="k-means",
-        max_iter=80,
+        max_iter=60,
         batch_size=100,
         learning_rate=1e-3,
         tol=1e-4,

@@ -10,24 +10,24 @@ examples/papers/results/digits.jsonl.
 
 import argparse
 import json
-import platform
+import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import sklearn
-import torch
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-import sksemi
 from sksemi import GMVAEClusterer
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
+from _common import device_name, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "digits.jsonl"
 
@@ -93,14 +93,12 @@ def main():
         "kl_z": kl_z,
         "unsupervised_acc_on_training_rows": unsupervised,
         "seconds": {name: round(float(np.mean(s)), 2) for name, s in seconds.items()},
-        "machine": f"CPU, {torch.get_num_threads()} threads",
-        "versions": {
-            "sksemi": sksemi.__version__,
-            "torch": torch.__version__,
-            "scikit-learn": sklearn.__version__,
-            "python": platform.python_version(),
-        },
+        "seeds": "split, label draw and estimator: 0 and on",
+        "parameters": GMVAEClusterer().get_params(),
+        "machine": device_name("cpu"),
+        "versions": versions(),
     }
+    RESULTS.parent.mkdir(exist_ok=True)
     with open(RESULTS, "a") as file:
         file.write(json.dumps(line) + "\n")
 

@@ -187,6 +187,18 @@ def device_name(device):
     return f"{name}, {torch.get_num_threads()} threads"
 
 
+def versions():
+    """Versions of everything that computes."""
+    return {
+        "sksemi": sksemi.__version__,
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
 def record(estimator, args, results):
     """Add one line of JSON with everything that a figure needs to be trusted."""
     history = [
@@ -211,14 +223,7 @@ def record(estimator, args, results):
             if name not in ("random_state", "warm_start", "verbose", "device")
         },
         "machine": device_name(args.device),
-        "versions": {
-            "sksemi": sksemi.__version__,
-            "torch": torch.__version__,
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
         "history": history,
     }
     out = args.out or HERE / "results" / f"{Path(args.script).stem}.jsonl"
