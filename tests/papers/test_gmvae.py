@@ -1,6 +1,7 @@
 """Real images: slow, and deselected by default (``-m papers``)."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ def test_usps_with_the_papers_table(data_dir, tmp_path):
     assert line["parameters"]["reconstruction_weight"] == pytest.approx(1 / 256)
 
 
-def test_stopped_run_is_resumed(data_dir, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_run_is_resumed(data_dir, tmp_path, how):
     """A run stopped after its first epoch ends where an unbroken one does."""
     arguments = [
         "--dataset",
@@ -55,8 +57,9 @@ def test_stopped_run_is_resumed(data_dir, tmp_path):
     for line in first.stdout:
         if line.startswith("Epoch 1"):
             break
-    first.kill()
+    first.send_signal(how)
     first.wait()
+    assert not (tmp_path / "resumed.jsonl").exists()
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "Going on after epoch 1" in again.stdout
     resumed = json.loads((tmp_path / "resumed.jsonl").read_text())
