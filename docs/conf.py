@@ -9,4 +9,7 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
+html_title = "sksemi"
 exclude_patterns = ["_build"]
+# labels of scikit-learn in docstrings that are inherited
+suppress_warnings = ["ref.ref"]

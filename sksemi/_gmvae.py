@@ -584,7 +584,7 @@ class GMVAEClusterer(
     n_features_in_ : int
         Features of a row; channels times height times width for images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, where they are all strings.
 
     See Also
