@@ -295,9 +295,11 @@ class GMVAE(nn.Module):
     @torch.no_grad()
     def assign(self, features, y):
         """Labels of a batch's rows: the given ones, then nearest neighbours'."""
-        n = len(y)
+        n, k = len(y), self.n_neighbors
+        if k == "auto":  # further ones would be of another label for sure
+            k = min(max(n // (2 * self.n_labels), 1), 5)
         nearest = nearest_neighbor_labels(
-            features[n:], features[:n], y, self.n_neighbors, self.n_labels
+            features[n:], features[:n], y, k, self.n_labels
         )
         return torch.cat([y, nearest])
 
@@ -465,8 +467,9 @@ class GMVAEClusterer(
         learnt variance per feature; rows are centred and divided by one common unit
         inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
 
-    n_neighbors : int, default=1
+    n_neighbors : int or "auto", default="auto"
         Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+        "auto" is half as many as a label has rows in the batch, from 1 to 5.
 
     margin : float, default=2.0
         Margin of the metric loss, a Euclidean distance between features.
@@ -485,12 +488,14 @@ class GMVAEClusterer(
         soft, about half for the best of ten clusters: no more accurate by our
         measurements, and rows drawn of one cluster then look like any.
 
-    assignment_weight : float, default=10.0
-        Weight of the cross-entropy with given and assigned labels. Absent without
-        labels.
+    assignment_weight : float or "auto", default="auto"
+        Weight of the cross-entropy with given and assigned labels; the term is absent
+        without labels. "auto" is ``max(1, n_features / 4)``, to hold against a
+        reconstruction that is summed over features.
 
-    metric_weight : float, default=10.0
-        Weight of the lifted structured loss on features. Absent without labels.
+    metric_weight : float or "auto", default="auto"
+        Weight of the lifted structured loss on features, absent without labels; "auto"
+        as for ``assignment_weight``.
 
     temperature_decay : float, default=0.013863
         Rate per epoch at which the Gumbel-softmax temperature falls from 1.
@@ -498,10 +503,10 @@ class GMVAEClusterer(
     min_temperature : float, default=0.5
         Temperature it stops at: with the defaults, after 50 epochs.
 
-    input_noise : float, default=0.1
+    input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
-        Not in the paper.
+        "auto" is 0.1 where images are shifted too, else 0.2. Not in the paper.
 
     max_shift : int, default=1
         Images are shifted by up to so many pixels, at random, while training. Not in
@@ -511,10 +516,10 @@ class GMVAEClusterer(
         How clusters that no label names start: from k-means on the untrained network's
         features, or at random.
 
-    max_iter : int, default=60
+    max_iter : int, default=100
         Number of epochs, each a pass over the unlabelled rows.
 
-    batch_size : int, default=100
+    batch_size : int, default=200
         Rows in a training step; up to half of them are labelled ones, drawn balanced
         over the labels.
 
@@ -626,7 +631,10 @@ class GMVAEClusterer(
         "feature_dim": [Interval(Integral, 1, None, closed="left")],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
         "likelihood": [StrOptions({"auto", "mse", "bernoulli", "gaussian"})],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "margin": [Interval(Real, 0, None, closed="left")],
         "reconstruction_weight": [
             Interval(Real, 0, None, closed="neither"),
@@ -634,12 +642,21 @@ class GMVAEClusterer(
         ],
         "gaussian_weight": [Interval(Real, 0, None, closed="left")],
         "categorical_weight": [Interval(Real, 0, None, closed="left")],
-        "assignment_weight": [Interval(Real, 0, None, closed="left")],
-        "metric_weight": [Interval(Real, 0, None, closed="left")],
+        "assignment_weight": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "metric_weight": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "temperature_decay": [Interval(Real, 0, None, closed="left")],
         "min_temperature": [Interval(Real, 0, 1, closed="right")],
         "init": [StrOptions({"k-means", "random"})],
-        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "input_noise": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "max_shift": [Interval(Integral, 0, None, closed="left")],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
@@ -655,20 +672,20 @@ class GMVAEClusterer(
         activation="leaky_relu",
         image_shape=None,
         likelihood="auto",
-        n_neighbors=1,
+        n_neighbors="auto",
         margin=2.0,
         reconstruction_weight="auto",
         gaussian_weight=1.0,
         categorical_weight=1.0,
-        assignment_weight=10.0,
-        metric_weight=10.0,
+        assignment_weight="auto",
+        metric_weight="auto",
         temperature_decay=0.013863,
         min_temperature=0.5,
-        input_noise=0.1,
+        input_noise="auto",
         max_shift=1,
         init="k-means",
-        max_iter=60,
-        batch_size=100,
+        max_iter=100,
+        batch_size=200,
         learning_rate=1e-3,
         tol=1e-4,
         n_iter_no_change=None,
@@ -728,6 +745,25 @@ class GMVAEClusterer(
             )
 
     def _module_arguments(self, device):
+        hold = max(1.0, self.n_features_in_ / 4)  # against a sum over features
+        auto = {
+            "reconstruction": 10.0 if self.likelihood_ == "mse" else 1.0,
+            "assignment": hold,
+            "metric": hold,
+        }
+        input_noise = self.input_noise
+        if input_noise == "auto":
+            input_noise = 0.1 if self._image_shape and self.max_shift else 0.2
+        weights = {}
+        for name in (
+            "reconstruction",
+            "gaussian",
+            "categorical",
+            "assignment",
+            "metric",
+        ):
+            weight = getattr(self, f"{name}_weight")
+            weights[name] = auto[name] if weight == "auto" else weight
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,
@@ -735,24 +771,13 @@ class GMVAEClusterer(
             "likelihood": self.likelihood_,
             "n_neighbors": self.n_neighbors,
             "margin": self.margin,
-            "weights": {
-                "reconstruction": self._reconstruction_weight(),
-                "gaussian": self.gaussian_weight,
-                "categorical": self.categorical_weight,
-                "assignment": self.assignment_weight,
-                "metric": self.metric_weight,
-            },
+            "weights": weights,
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
-            "input_noise": self.input_noise,
+            "input_noise": input_noise,
             "max_shift": self.max_shift,
         }
-
-    def _reconstruction_weight(self):
-        if self.reconstruction_weight != "auto":
-            return self.reconstruction_weight
-        return 10.0 if self.likelihood_ == "mse" else 1.0
 
     def _schedule_length(self):
         if self.temperature_decay == 0:

@@ -429,6 +429,16 @@ def test_row_order_in_a_batch_does_not_matter():
         torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize(("per_label", "k"), [(1, 1), (3, 1), (4, 2), (10, 5), (40, 5)])
+def test_auto_neighbors(per_label, k):
+    """Half as many as a label has rows in the batch, from 1 to 5."""
+    torch.manual_seed(0)
+    y = torch.arange(3).repeat(per_label)
+    features = torch.randn(len(y) + 200, 5)
+    auto = make_gmvae(n_neighbors="auto").assign(features, y)
+    assert torch.equal(auto, make_gmvae(n_neighbors=k).assign(features, y))
+
+
 def test_no_gradient_through_the_assignment():
     model = make_gmvae()
     features = torch.rand(9, 5, requires_grad=True)
