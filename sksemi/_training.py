@@ -37,12 +37,16 @@ class Data(NamedTuple):
         x = self.x[index.to(self.x.device)].to(self.y.device, torch.float32)
         return x if self.scale == 1 else x / self.scale
 
+    def __len__(self):
+        """Count the parts that `__iter__` yields."""
+        return math.ceil(len(self.y) / SCAN_BATCH)
+
     def __iter__(self):
         """Yield all rows in order, as ``(x, y)``, in parts of nearly equal size."""
         n = len(self.y)
         rows = torch.arange(n, device=self.y.device)
         # equal, because a part of one row would have no batch statistics
-        for index in rows.tensor_split(math.ceil(n / SCAN_BATCH)):
+        for index in rows.tensor_split(len(self)):
             yield self.rows(index), self.y[index]
 
 

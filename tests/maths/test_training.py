@@ -187,3 +187,13 @@ def test_data_scale_and_types():
     x, y = zip(*data, strict=True)
     torch.testing.assert_close(torch.cat(x), data.x.float() / 255)
     assert torch.equal(torch.cat(y), data.y)
+
+
+@pytest.mark.parametrize(("n", "parts"), [(2, 1), (1024, 1), (1025, 2), (5000, 5)])
+def test_parts_of_the_data(n, parts):
+    """As many as said, of nearly equal size: none of a single row."""
+    data = Data(torch.zeros(n, 3), torch.full((n,), -1), 1.0)
+    sizes = [len(x) for x, _ in data]
+    assert len(sizes) == len(data) == parts
+    assert sum(sizes) == n
+    assert max(sizes) - min(sizes) <= 1
