@@ -10,7 +10,6 @@ Adds a line to examples/papers/results/ablation.jsonl.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from sksemi import GMVAEClusterer
 from sksemi.datasets import mask_labels
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import device_name, versions
+from _common import append_line, device_name, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "ablation.jsonl"
 CHANGES = {
@@ -102,9 +101,7 @@ def main():
         "machine": device_name("cpu"),
         "versions": versions(),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(RESULTS, line)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ examples/papers/results/digits.jsonl.
 """
 
 import argparse
-import json
 import sys
 import time
 import warnings
@@ -27,7 +26,7 @@ from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import device_name, versions
+from _common import append_line, device_name, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "digits.jsonl"
 
@@ -98,9 +97,7 @@ def main():
         "machine": device_name("cpu"),
         "versions": versions(),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(RESULTS, line)
 
 
 if __name__ == "__main__":

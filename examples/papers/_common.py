@@ -199,6 +199,13 @@ def versions():
     }
 
 
+def append_line(path, line):
+    """Add a dict to a file of JSON lines, which is made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def record(estimator, args, results):
     """Add one line of JSON with everything that a figure needs to be trusted."""
     history = [
@@ -227,7 +234,5 @@ def record(estimator, args, results):
         "history": history,
     }
     out = args.out or HERE / "results" / f"{Path(args.script).stem}.jsonl"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with open(out, "a") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(out, line)
     return line
