@@ -18,7 +18,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
-from sksemi._training import Data, diverged, evaluate, map_tensors, train
+from sksemi._training import (
+    Data,
+    diverged,
+    evaluate,
+    map_tensors,
+    set_rng_state,
+    train,
+)
 from sksemi._validation import Interval, StrOptions, _fit_context
 from sksemi.metrics import clustering_accuracy
 
@@ -89,6 +96,8 @@ class DeepEstimator(BaseEstimator):
     # What a method's estimator defines: its nn.Module, what builds it, and the rest of
     # these hooks where it has something to say.
     _Module = None
+    # The rows that an epoch is a pass over: those without a label, or "all".
+    _pool = "unlabelled"
 
     def _module_arguments(self, device):
         """Arguments, all of them plain values, that build the module.
@@ -106,6 +115,10 @@ class DeepEstimator(BaseEstimator):
     def _schedule_length(self):
         """Epochs until every schedule has ended; early stopping counts from there."""
         return 0
+
+    def _learning_rate(self, epoch):
+        """Adam's step size in an epoch."""
+        return self.learning_rate
 
     def _check_data(self, X):
         """Set what a method learns from the checked rows before its model is made."""
@@ -138,23 +151,27 @@ class DeepEstimator(BaseEstimator):
             If the loss becomes non-finite. After any error the estimator is as it
             was before the call.
         """
+        return self._fit_or_restore(X, y)
+
+    def _fit_or_restore(self, X, y, parents=None):
+        """Fit; on an error leave the estimator as it was."""
         one = self.n_init == 1 or (self.warm_start and hasattr(self, "model_"))
         root = self._init_callback_context(
             max_subtasks=self.max_iter if one else self.n_init
         )
         before = dict(vars(self))
         try:
-            self._fit(X, y, root)
+            self._fit(X, y, root, parents)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
             raise
         return self
 
-    def _fit(self, X, y, root):
+    def _fit(self, X, y, root, parents=None):
         resume = self.warm_start and hasattr(self, "model_")
         earlier = dict(vars(self)) if resume else {}
-        for name in ("model_", "labels_", "history_", "n_iter_"):
+        for name in ("model_", "labels_", "history_", "n_iter_", "parents_"):
             vars(self).pop(name, None)
 
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -165,6 +182,8 @@ class DeepEstimator(BaseEstimator):
         codes, labels = _validation.check_y(y, len(rows))
         self.classes_ = _validation.check_n_clusters(self.n_clusters, labels, len(rows))
         self._n_labels = len(labels)
+        if parents is not None:
+            parents, self.parents_ = _validation.check_parents(parents, len(rows))
         self._check_data(rows)
         self._arguments = self._module_arguments(device)
         if resume:
@@ -173,6 +192,8 @@ class DeepEstimator(BaseEstimator):
         if not resume:
             self._seed = seed
         data = Data(*self._place(rows, codes, device), self._divisor(rows))
+        if parents is not None:
+            data = data._replace(parents=torch.from_numpy(parents).to(device))
 
         def restart(task):
             """Train a model, the earlier one on or a new one."""
@@ -188,9 +209,10 @@ class DeepEstimator(BaseEstimator):
                 data,
                 max_iter=self.max_iter,
                 batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
+                learning_rate=self._learning_rate,
+                pool=self._pool,
                 state=state,
-                after_epoch=_EpochTasks(self, model, task, X, y, device, history),
+                after_epoch=_EpochTasks(self, model, task, X, y, data, history),
             )
             return model, state, history + rows_of_history
 
@@ -232,7 +254,11 @@ class DeepEstimator(BaseEstimator):
                     break
                 with seeded(seed, device):
                     loss = evaluate(
-                        model, data, batch_size=self.batch_size, epoch=self.max_iter
+                        model,
+                        data,
+                        batch_size=self.batch_size,
+                        epoch=self.max_iter,
+                        pool=self._pool,
                     )
             except KeyboardInterrupt:
                 best = best or (None, result)
@@ -477,9 +503,10 @@ class DeepEstimator(BaseEstimator):
 class _EpochTasks:
     """Everything that happens around epochs: callbacks, printing, early stopping."""
 
-    def __init__(self, estimator, model, task, X, y, device, history):
+    def __init__(self, estimator, model, task, X, y, data, history):
         self.estimator, self.model, self.task = estimator, model, task
-        self.X, self.y, self.device = X, y, device
+        self.X, self.y, self.data = X, y, data
+        self.device = data.y.device
         self.history = list(history)
         self.n_done = 0
         self.best, self.n_worse = np.inf, 0
@@ -535,8 +562,13 @@ class _EpochTasks:
 
     def _snapshot(self, state):
         """Attributes of an estimator whose fit had stopped here."""
+        model = copy.deepcopy(self.model)
+        if hasattr(model, "after_training"):
+            with seeded(None, self.device):
+                set_rng_state(state["rng"], self.device)
+                model.after_training(self.data)
         attributes = {
-            "model_": copy.deepcopy(self.model).cpu().eval(),
+            "model_": model.cpu().eval(),
             "n_iter_": state["epoch"],
             "history_": list(self.history),
         }

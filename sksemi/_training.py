@@ -4,7 +4,8 @@ It knows nothing of a model but its contract:
 
 - ``loss(x, y, epoch)`` returns ``(terms, monitors)``, dicts of 0-d tensors by name;
   the sum of the terms is minimised, monitors are only logged. ``y`` holds the labels
-  of the first ``len(y)`` rows of ``x``; the other rows are unlabelled.
+  of the first ``len(y)`` rows of ``x``; the other rows are unlabelled. Where the data
+  have coarse labels, those of all rows of ``x`` are passed as ``parents``.
 - ``before_epoch(batches, epoch)`` and ``after_training(batches)``, both optional,
   are given the training rows in order as an iterable of ``(x, y)``, with -1 in ``y``
   for unlabelled rows.
@@ -25,17 +26,26 @@ class Data(NamedTuple):
 
     ``x`` (n_rows, n_features) keeps the type it came in and may lie on another device
     than ``y`` (n_rows,) of int64, which has -1 for unlabelled rows; ``scale`` divides
-    ``x`` when a batch is made.
+    ``x`` when a batch is made. ``parents`` (n_rows,) of int64 are coarse labels of all
+    rows, where there are any.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     scale: float
+    parents: torch.Tensor | None = None
 
     def rows(self, index):
         """Rows as float32 on the training device: (n,) -> (n, n_features)."""
         x = self.x[index.to(self.x.device)].to(self.y.device, torch.float32)
         return x if self.scale == 1 else x / self.scale
+
+    def loss(self, model, index, y, epoch):
+        """Terms and monitors of a model over a batch of these rows."""
+        x = self.rows(index)
+        if self.parents is None:
+            return model.loss(x, y, epoch)
+        return model.loss(x, y, epoch, self.parents[index])
 
     def __len__(self):
         """Count the parts that `__iter__` yields."""
@@ -54,20 +64,24 @@ class Minibatches:
     """Row numbers of one training step after another, all steps of the same shape.
 
     A step has ``n_labelled = min(batch_size // 2, n)`` of the n labelled rows, drawn
-    balanced over the classes, and fills up with unlabelled rows from a stream of
-    permutations. With every row labelled, the stream runs over them. The last step of
-    an epoch is completed from the next permutation.
+    balanced over the classes, and fills up from a stream of permutations of the pool:
+    the unlabelled rows, or all rows. With every row labelled and a pool of unlabelled
+    rows, the stream runs over the labelled ones. The last step of an epoch is completed
+    from the next permutation.
 
     Parameters
     ----------
     y : Tensor of shape (n_rows,)
         Labels, -1 where there is none.
     batch_size : int
+    pool : {"unlabelled", "all"}, default="unlabelled"
     """
 
-    def __init__(self, y, batch_size):
+    def __init__(self, y, batch_size, pool="unlabelled"):
         self.y = y
-        labelled, pool = (y >= 0).nonzero()[:, 0], (y < 0).nonzero()[:, 0]
+        everything = torch.arange(len(y), device=y.device)
+        labelled = everything[y >= 0]
+        pool = everything if pool == "all" else everything[y < 0]
         self.all_labelled = len(pool) == 0
         if self.all_labelled:
             labelled, pool = pool, labelled
@@ -147,6 +161,7 @@ def train(
     max_iter,
     batch_size,
     learning_rate,
+    pool="unlabelled",
     state=None,
     after_epoch=None,
 ):
@@ -161,7 +176,10 @@ def train(
         Number of epochs to run (more, when resuming).
     batch_size : int
         Rows in a step.
-    learning_rate : float
+    learning_rate : float or callable
+        Adam's step size, or a function from the epoch's number to it.
+    pool : {"unlabelled", "all"}, default="unlabelled"
+        The rows that an epoch is a pass over: see `Minibatches`.
     state : dict, default=None
         What an earlier call returned; with the model as that call left it, training
         goes on as if it had never stopped. With "epoch" alone, it goes on from that
@@ -184,9 +202,9 @@ def train(
         If a term of the loss is no longer finite.
     """
     device = data.y.device
-    batches = Minibatches(data.y, batch_size)
+    batches = Minibatches(data.y, batch_size, pool)
     # A tensor, so that a step captured once sees a later change of the rate.
-    rate = torch.tensor(float(learning_rate), dtype=torch.float32, device=device)
+    rate = torch.zeros((), device=device)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     first = 0
     if state is not None:
@@ -218,13 +236,16 @@ def train(
         for epoch in range(first, first + max_iter):
             start = time.perf_counter()
             epoch_tensor.fill_(epoch)
+            rate.fill_(
+                learning_rate(epoch) if callable(learning_rate) else learning_rate
+            )
             if hasattr(model, "before_epoch"):
                 model.before_epoch(data, epoch)
             model.train()
             totals = 0
             for _ in range(batches.n_steps):
                 index, y = batches.draw()
-                terms, monitors = model.loss(data.rows(index), y, epoch_tensor)
+                terms, monitors = data.loss(model, index, y, epoch_tensor)
                 values = torch.stack([*terms.values(), *monitors.values()])
                 optimizer.zero_grad()
                 values[: len(terms)].sum().backward()
@@ -256,7 +277,7 @@ def train(
 
 
 @torch.no_grad()
-def evaluate(model, data, *, batch_size, epoch):
+def evaluate(model, data, *, batch_size, epoch, pool="unlabelled"):
     """Mean loss over one epoch of minibatches, in evaluation mode.
 
     Parameters
@@ -266,18 +287,19 @@ def evaluate(model, data, *, batch_size, epoch):
     batch_size : int
     epoch : int
         The epoch at which schedules are read.
+    pool : {"unlabelled", "all"}, default="unlabelled"
 
     Returns
     -------
     float
     """
     model.eval()
-    batches = Minibatches(data.y, batch_size)
+    batches = Minibatches(data.y, batch_size, pool)
     epoch = torch.tensor(float(epoch), device=data.y.device)
     total = 0
     for _ in range(batches.n_steps):
         index, y = batches.draw()
-        terms, _ = model.loss(data.rows(index), y, epoch)
+        terms, _ = data.loss(model, index, y, epoch)
         total = total + sum(terms.values())
     return float(total / batches.n_steps)
 

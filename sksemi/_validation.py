@@ -217,6 +217,43 @@ def _check_object_y(y):
     return codes, labels.astype(object)
 
 
+def check_parents(parents, n_samples):
+    """Check coarse labels, which every row must have.
+
+    Parameters
+    ----------
+    parents : array-like of shape (n_samples,)
+        Integers from 0, or strings.
+    n_samples : int
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples,) of int64
+        Positions in ``names``.
+    names : ndarray
+        The distinct coarse labels, sorted.
+
+    Raises
+    ------
+    ValueError
+        For any other parents, or if a row has none.
+    """
+    if np.asarray(parents).dtype.kind in "US":
+        parents = np.asarray(parents).astype(object)
+    try:
+        codes, names = check_y(parents, n_samples)
+    except ValueError as error:
+        raise ValueError(
+            f"parents must give a coarse label of every row of X, as y would: {error}"
+        ) from None
+    if (codes < 0).any():
+        raise ValueError(
+            f"parents has no label (-1) for {np.sum(codes < 0)} rows. Every row needs "
+            "one: give the others a coarse label of their own, or leave parents out."
+        )
+    return codes, names
+
+
 def check_n_clusters(n_clusters, labels, n_samples):
     """One entry per cluster: the labels seen, then new ones.
 

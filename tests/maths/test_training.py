@@ -1,5 +1,7 @@
 """Minibatches and the loop, with a model whose optimum is known."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -197,3 +199,53 @@ def test_parts_of_the_data(n, parts):
     assert len(sizes) == len(data) == parts
     assert sum(sizes) == n
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_pool_of_all_rows():
+    """Every row passes once per epoch, beside the labelled draws."""
+    torch.manual_seed(0)
+    y = make_y(30, 4, 4)
+    batches = Minibatches(y, 12, pool="all")
+    assert (batches.n_labelled, batches.n_pool, batches.n_steps) == (6, 6, 7)
+    steps = [batches.draw() for _ in range(19)]
+    passed = torch.cat([index[6:] for index, _ in steps])[: 3 * 38].split(38)
+    for rows in passed:
+        assert torch.equal(rows.sort().values, torch.arange(38))
+    for index, labels in steps:
+        assert torch.equal(y[index[:6]], labels)
+
+
+def test_a_pool_of_all_rows_that_all_have_labels():
+    y = make_y(0, 10, 10)
+    index, labels = Minibatches(y, 8, pool="all").draw()
+    assert len(index) == 8
+    assert torch.equal(y[index[:4]], labels)
+
+
+def test_learning_rate_is_read_each_epoch():
+    """A rate of 0 from the third epoch on: nothing moves, and the loss stays."""
+    torch.manual_seed(0)
+    model, data = Mean(), make_data()
+    seen = []
+
+    def rate(epoch):
+        seen.append(epoch)
+        return 0.1 if epoch < 2 else 0.0
+
+    state, _ = train(model, data, **SETTINGS | {"learning_rate": rate}, max_iter=2)
+    before = copy.deepcopy(model.state_dict())
+    train(model, data, **SETTINGS | {"learning_rate": rate}, max_iter=2, state=state)
+    assert seen == [0, 1, 2, 3]
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_parents_follow_their_rows():
+    class Recorder(Mean):
+        def loss(self, x, y, epoch, parents):
+            assert torch.equal(parents, x[:, 0].long() % 3)
+            return super().loss(x, y, epoch)
+
+    x = torch.arange(40.0)[:, None].expand(40, 2)
+    data = Data(x, make_y(30, 5, 5), 1.0, parents=torch.arange(40) % 3)
+    train(Recorder(), data, max_iter=2, **SETTINGS)
