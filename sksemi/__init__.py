@@ -1,6 +1,7 @@
 """Deep generative clustering and semi-supervised learning for scikit-learn."""
 
+from sksemi._catvae import CatVAEClusterer
 from sksemi._gmvae import GMVAEClusterer
 
-__all__ = ["GMVAEClusterer"]
+__all__ = ["CatVAEClusterer", "GMVAEClusterer"]
 __version__ = "0.1.0.dev0"

@@ -345,6 +345,14 @@ class DeepEstimator(BaseEstimator):
             "bfloat16": bfloat16,
         }
 
+    def _weights(self, names, auto=None):
+        """Weights of the terms of the loss, by name; ``auto`` has those of "auto"."""
+        weights = {name: getattr(self, f"{name}_weight") for name in names}
+        return {
+            name: auto[name] if weight == "auto" else weight
+            for name, weight in weights.items()
+        }
+
     # ---------------------------------------------------------- inference
 
     def _check(self, X):
@@ -399,6 +407,13 @@ class DeepEstimator(BaseEstimator):
                 result = function(model, batch.contiguous())
                 results.append(result[:n].cpu().numpy())
         return np.concatenate(results)
+
+    def _features(self, X):
+        """Features of unchecked rows, in the float type of X or float32."""
+        X = self._check(X)
+        dtype = X.dtype if X.dtype.kind == "f" else np.float32
+        features = self._infer(X, lambda model, x: model.encode(x))
+        return features.astype(dtype, copy=False)
 
     def _predict_proba(self, X):
         return self._infer(X, lambda model, x: model.predict(x))

@@ -33,15 +33,12 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -49,42 +46,25 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
 
 from sksemi._base import DeepEstimator
-from sksemi._losses import categorical_kl_to_uniform, named_rows
-from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, mlp, shift_images
+from sksemi._kmeans import start_from_kmeans
+from sksemi._losses import (
+    categorical_kl_to_uniform,
+    named_rows,
+    nearest_neighbor_labels,
+)
+from sksemi._networks import (
+    ACTIVATIONS,
+    ConvDecoder,
+    ConvEncoder,
+    Units,
+    mlp,
+    shift_images,
+)
 from sksemi._schedules import exponential_decay
-from sksemi._validation import Interval, StrOptions, check_classes
+from sksemi._validation import Interval, StrOptions, check_classes, check_likelihood
 
-# Rows whose features start the clusters that no label names.
-_KMEANS_ROWS = 10_000
-
-
-def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
-    """Label of each query by distance-weighted vote of its nearest neighbours.
-
-    Parameters
-    ----------
-    queries : Tensor of shape (n_queries, n_features)
-    neighbors : Tensor of shape (n_labelled, n_features)
-    labels : Tensor of shape (n_labelled,)
-    n_neighbors : int
-    n_labels : int
-
-    Returns
-    -------
-    Tensor of shape (n_queries,)
-        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbour at distance 0
-        outweighs all others.
-    """
-    # exact differences: the matrix-product form misses distance 0 by rounding
-    distance = torch.cdist(
-        queries, neighbors, compute_mode="donot_use_mm_for_euclid_dist"
-    )
-    distance, index = distance.topk(
-        min(n_neighbors, len(neighbors)), dim=1, largest=False
-    )
-    weight = 1 / distance.clamp(min=1e-12)
-    votes = weight.new_zeros(len(queries), n_labels)
-    return votes.scatter_add_(1, labels[index], weight).argmax(1)
+# Table 4 at 28x28 and 32x32: filters, kernel, stride.
+CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 
 
 def lifted_structured_loss(features, labels, margin, weight=None):
@@ -158,9 +138,7 @@ class Likelihood(nn.Module):
             # A tenth of the data's variance to start with: with all of it, neither y
             # nor z would pay for itself.
             self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
-            # Units of the data, learnt from it before the first epoch.
-            self.register_buffer("location", torch.zeros(n_features))
-            self.register_buffer("unit", torch.ones(()))
+            self.units = Units(n_features)
 
     def forward(self, z):
         h = self.network(z)
@@ -169,8 +147,8 @@ class Likelihood(nn.Module):
         if self.name == "mse":
             mean = torch.sigmoid(h)
             return Normal(mean, torch.full_like(mean, self.deviation), False)
-        deviation = ((self.log_variance.exp() + 1e-4).sqrt() * self.unit).expand_as(h)
-        return Normal(self.location + self.unit * h, deviation, validate_args=False)
+        deviation = (self.log_variance.exp() + 1e-4).sqrt() * self.units.unit
+        return Normal(self.units.inverse(h), deviation.expand_as(h), False)
 
 
 class GMVAE(nn.Module):
@@ -215,10 +193,10 @@ class GMVAE(nn.Module):
         f, g, K = feature_dim, latent_dim, n_clusters
         act = ACTIVATIONS[activation]
         if network == "conv":
-            self.g = ConvEncoder(image_shape, f, act, bfloat16=bfloat16)
+            self.g = ConvEncoder(image_shape, CONVOLUTIONS, f, act, bfloat16=bfloat16)
             decoder = nn.Sequential(
                 mlp([g, f], act, activate_last=True),
-                ConvDecoder(f, image_shape, bfloat16=bfloat16),
+                ConvDecoder(f, CONVOLUTIONS, image_shape, bfloat16=bfloat16),
             )
         elif network == "mlp":
             sizes = [n_features, *hidden_layer_sizes, f]
@@ -238,7 +216,7 @@ class GMVAE(nn.Module):
     def encode(self, x):
         """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
         if self.p_x.name == "gaussian":
-            x = (x - self.p_x.location) / self.p_x.unit
+            x = self.p_x.units(x)
         if self.training and self.input_noise:
             x = x + self.input_noise * torch.randn_like(x)
         return self.g(x)
@@ -308,51 +286,20 @@ class GMVAE(nn.Module):
         if epoch > 0:
             return
         if self.p_x.name == "gaussian":
-            self.fit_units(batches)
+            self.p_x.units.fit(batches)
         if self.init == "k-means" and self.n_labels < self.n_clusters:
             self.fit_centers(batches)
 
-    def fit_units(self, batches):
-        """Mean of every feature, and one unit for all: the mean deviation."""
-        n, total = 0, 0
-        for x, _ in batches:
-            n, total = n + len(x), total + x.double().sum(0)
-        mean = total / n
-        square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
-        self.p_x.location.copy_(mean)
-        unit = (square / n).mean().sqrt()
-        self.p_x.unit.copy_(torch.where(unit > 0, unit, 1.0))
-
-    @torch.no_grad()
     def fit_centers(self, batches):
-        """Start q(y|x_hat) from k-means on its hidden layer h.
-
-        ``-||h - c_k||**2 / (2 s)`` is linear in h but for what all k share, so the last
-        layer can state its softmax exactly; s is the mean squared distance to the
-        nearest centre. A labelled class takes the centre nearest to its mean, one to
-        one.
-        """
+        """Start q(y|x_hat) from k-means on its hidden layer."""
         self.train()
-        rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
-        n_rows = math.ceil(_KMEANS_ROWS / len(batches))
-        sums, counts, hidden = 0, 0, []
-        for x, y in batches:
-            h = self.q_y[:-1](self.encode(x)).double().cpu()
-            label = F.one_hot(y.cpu() + 1, self.n_labels + 1)[:, 1:].double()
-            sums, counts = sums + label.T @ h, counts + label.sum(0)
-            hidden.append(h[rng.permutation(len(h))[:n_rows]])
-        hidden = torch.cat(hidden).numpy()
-        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng).fit(hidden)
-        centers = kmeans.cluster_centers_
-        if self.n_labels:
-            means = (sums / counts[:, None]).numpy()
-            _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
-            free = np.setdiff1d(np.arange(self.n_clusters), taken)
-            centers = centers[np.concatenate([taken, free])]
-        scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
-        last = self.q_y[-1]
-        last.weight.copy_(torch.from_numpy(centers / scatter))
-        last.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
+        start_from_kmeans(
+            self.q_y[-1],
+            lambda x: self.q_y[:-1](self.encode(x)),
+            batches,
+            self.n_clusters,
+            self.n_labels,
+        )
 
     # ----------------------------------------------- what the estimator asks for
 
@@ -731,18 +678,7 @@ class GMVAEClusterer(
         self.random_state = random_state
 
     def _check_data(self, X):
-        # Decided in fit alone: a scaler sends later rows outside [0, 1].
-        low, high = X.min() / self.scale_, X.max() / self.scale_
-        inside = low >= -1e-6 and high <= 1 + 1e-6
-        self.likelihood_ = self.likelihood
-        if self.likelihood == "auto":
-            self.likelihood_ = "mse" if inside else "gaussian"
-        elif self.likelihood in ("bernoulli", "mse") and not inside:
-            raise ValueError(
-                f'likelihood="{self.likelihood}" needs values from 0 to 1, but X has '
-                f"values from {low:g} to {high:g}. Scale X (MinMaxScaler), or use "
-                'likelihood="gaussian" or "auto".'
-            )
+        self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
         hold = max(1.0, self.n_features_in_ / 4)  # against a sum over features
@@ -754,16 +690,6 @@ class GMVAEClusterer(
         input_noise = self.input_noise
         if input_noise == "auto":
             input_noise = 0.1 if self._image_shape and self.max_shift else 0.2
-        weights = {}
-        for name in (
-            "reconstruction",
-            "gaussian",
-            "categorical",
-            "assignment",
-            "metric",
-        ):
-            weight = getattr(self, f"{name}_weight")
-            weights[name] = auto[name] if weight == "auto" else weight
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,
@@ -771,7 +697,10 @@ class GMVAEClusterer(
             "likelihood": self.likelihood_,
             "n_neighbors": self.n_neighbors,
             "margin": self.margin,
-            "weights": weights,
+            "weights": self._weights(
+                ["reconstruction", "gaussian", "categorical", "assignment", "metric"],
+                auto,
+            ),
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
@@ -816,10 +745,7 @@ class GMVAEClusterer(
         ndarray of shape (n_samples, feature_dim)
             Of the type of X if that is a float, else float32.
         """
-        X = self._check(X)
-        dtype = X.dtype if X.dtype.kind == "f" else np.float32
-        features = self._infer(X, lambda model, x: model.encode(x))
-        return features.astype(dtype, copy=False)
+        return self._features(X)
 
     def sample(self, n_samples=1, y=None):
         """Draw rows: y from p(y), z from p(z|y), then the mean of p(x|z).

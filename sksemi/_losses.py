@@ -46,3 +46,32 @@ def named_rows(labels, logits, n_named):
     return torch.cat(
         [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
     )
+
+
+def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
+    """Label of each query by distance-weighted vote of its nearest neighbours.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n_queries, n_features)
+    neighbors : Tensor of shape (n_labelled, n_features)
+    labels : Tensor of shape (n_labelled,)
+    n_neighbors : int
+    n_labels : int
+
+    Returns
+    -------
+    Tensor of shape (n_queries,)
+        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbour at distance 0
+        outweighs all others.
+    """
+    # exact differences: the matrix-product form misses distance 0 by rounding
+    distance = torch.cdist(
+        queries, neighbors, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    distance, index = distance.topk(
+        min(n_neighbors, len(neighbors)), dim=1, largest=False
+    )
+    weight = 1 / distance.clamp(min=1e-12)
+    votes = weight.new_zeros(len(queries), n_labels)
+    return votes.scatter_add_(1, labels[index], weight).argmax(1)

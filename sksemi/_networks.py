@@ -44,32 +44,45 @@ def mlp(sizes, activation, *, activate_last=False, batch_norm=False):
     return nn.Sequential(*layers)
 
 
-def conv_sides(side):
-    """Sides of the feature maps along one axis of the convolutional encoder.
+def _padding(side, kernel, stride):
+    """Pad by what halves the side, by none, or by half the kernel.
 
-    The papers' 5x5 kernels are unpadded, which leaves nothing of an image below 16
-    pixels; there they are padded to keep the side.
+    The papers' stride-1 kernels are unpadded, which leaves nothing of an image below 16
+    pixels; there they are padded.
+    """
+    if stride == 2:
+        return 1
+    return (kernel - 1) // 2 if side < 16 else 0
+
+
+def conv_sides(side, layers):
+    """Sides of the feature maps along one axis of a convolutional encoder.
 
     Parameters
     ----------
     side : int
         Side of the image, at least 8.
+    layers : sequence of (filters, kernel, stride)
+        See `ConvEncoder`.
 
     Returns
     -------
     list of int
-        The image's side and that after each of the first four layers.
+        The image's side and that after each of the layers.
 
     Examples
     --------
-    >>> conv_sides(28)
+    >>> layers = [(16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2)]
+    >>> conv_sides(28, layers)
     [28, 24, 20, 10, 5]
-    >>> conv_sides(8)
+    >>> conv_sides(8, layers)
     [8, 8, 8, 4, 2]
     """
-    shrink = 0 if side < 16 else 4
-    sides = [side, side - shrink, side - 2 * shrink]
-    return [*sides, sides[-1] // 2, sides[-1] // 4]
+    sides = [side]
+    for _, kernel, stride in layers:
+        padding = _padding(side, kernel, stride)
+        sides.append((sides[-1] + 2 * padding - kernel) // stride + 1)
+    return sides
 
 
 class _Convolutions(nn.Module):
@@ -91,43 +104,52 @@ class _Convolutions(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Images to features: table 4 of Figueroa (2019), for any image from 8x8 up.
+    """Images to features by convolutions, for any image from 8x8 up.
 
-    Layers 16@5, 32@5, 64@4 stride 2, 128@4 stride 2 and out_features at what is left
-    of the image (5 at 28x28, 6 at 32x32), each with batch norm and activation.
+    After the layers given, one more with ``out_features`` filters as large as what is
+    left of the image; each with batch norm and activation.
 
     Parameters
     ----------
     image_shape : tuple of (channels, height, width)
+    layers : sequence of (filters, kernel, stride)
+        Square kernels. Stride 2 halves the side (kernel 4, padding 1); stride 1 is
+        unpadded, but padded by half the kernel along sides below 16 pixels.
     out_features : int
     activation : callable
         Makes an activation module.
+    bias : bool, default=False
+        Whether convolutions have offsets, though batch norm brings its own.
     bfloat16 : bool, default=False
         Whether training convolves in bfloat16; the result is float32 in any case.
     """
 
-    def __init__(self, image_shape, out_features, activation, *, bfloat16=False):
+    def __init__(
+        self,
+        image_shape,
+        layers,
+        out_features,
+        activation,
+        *,
+        bias=False,
+        bfloat16=False,
+    ):
         super().__init__()
         self.image_shape = tuple(image_shape)
-        channels, *sides = image_shape
-        heights, widths = map(conv_sides, sides)
-        padding = tuple(2 if side < 16 else 0 for side in sides)
-        last = (heights[-1], widths[-1])
-        layers = []
-        for n_in, n_out, kernel, stride, pad in [
-            (channels, 16, 5, 1, padding),
-            (16, 32, 5, 1, padding),
-            (32, 64, 4, 2, 1),
-            (64, 128, 4, 2, 1),
-            (128, out_features, last, 1, 0),
-        ]:
-            # The batch norm that follows has its own offset: no bias.
-            layers += [
-                nn.Conv2d(n_in, n_out, kernel, stride, pad, bias=False),
-                nn.BatchNorm2d(n_out),
+        n_in, *sides = image_shape
+        last = tuple(conv_sides(side, layers)[-1] for side in sides)
+        stack = []
+        for filters, kernel, stride in [*layers, (out_features, last, 1)]:
+            padding = 0
+            if kernel != last:
+                padding = tuple(_padding(side, kernel, stride) for side in sides)
+            stack += [
+                nn.Conv2d(n_in, filters, kernel, stride, padding, bias=bias),
+                nn.BatchNorm2d(filters),
                 activation(),
             ]
-        self.convolutions = _Convolutions(layers, bfloat16)
+            n_in = filters
+        self.convolutions = _Convolutions(stack, bfloat16)
 
     def forward(self, x):
         """Features of flattened images: (n, C * H * W) -> (n, out_features)."""
@@ -135,44 +157,105 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Features to images: table 5 of Figueroa (2019), the encoder's mirror.
+    """Features to images: the mirror of `ConvEncoder`.
+
+    Batch norm and ReLU after each layer but the last, which has neither.
 
     Parameters
     ----------
     in_features : int
+    layers : sequence of (filters, kernel, stride)
+        Those of the encoder, in the encoder's order.
     image_shape : tuple of (channels, height, width)
+    bias : bool, default=False
+        Whether the layers with batch norm have offsets.
     bfloat16 : bool, default=False
         Whether training convolves in bfloat16; the result is float32 in any case.
     """
 
-    def __init__(self, in_features, image_shape, *, bfloat16=False):
+    def __init__(self, in_features, layers, image_shape, *, bias=False, bfloat16=False):
         super().__init__()
         channels, *sides = image_shape
-        heights, widths = map(conv_sides, sides)
-        padding = tuple(2 if side < 16 else 0 for side in sides)
-
-        # A stride of 2 halves 9 and 8 alike: give the odd pixel back.
-        def odd(i):
-            return heights[i] % 2, widths[i] % 2
-
-        layers = []
-        for n_in, n_out, kernel, stride, pad, extra in [
-            (in_features, 128, (heights[-1], widths[-1]), 1, 0, 0),
-            (128, 64, 4, 2, 1, odd(3)),
-            (64, 32, 4, 2, 1, odd(2)),
-            (32, 16, 5, 1, padding, 0),
-        ]:
-            layers += [
-                nn.ConvTranspose2d(n_in, n_out, kernel, stride, pad, extra, bias=False),
-                nn.BatchNorm2d(n_out),
-                nn.ReLU(),
-            ]
-        layers.append(nn.ConvTranspose2d(16, channels, 5, 1, padding))
-        self.convolutions = _Convolutions(layers, bfloat16)
+        maps = [conv_sides(side, layers) for side in sides]
+        filters = [channels, *(n for n, _, _ in layers)]
+        last = tuple(axis[-1] for axis in maps)
+        stack = [
+            nn.ConvTranspose2d(in_features, filters[-1], last, bias=bias),
+            nn.BatchNorm2d(filters[-1]),
+            nn.ReLU(),
+        ]
+        for i in range(len(layers) - 1, -1, -1):
+            _, kernel, stride = layers[i]
+            padding = tuple(_padding(side, kernel, stride) for side in sides)
+            # A stride of 2 halves 9 and 8 alike: give the odd pixel back.
+            extra = tuple(
+                axis[i] - ((axis[i + 1] - 1) * stride - 2 * pad + kernel)
+                for axis, pad in zip(maps, padding, strict=True)
+            )
+            layer = (filters[i + 1], filters[i], kernel, stride, padding, extra)
+            if i:
+                stack += [
+                    nn.ConvTranspose2d(*layer, bias=bias),
+                    nn.BatchNorm2d(filters[i]),
+                    nn.ReLU(),
+                ]
+            else:
+                stack.append(nn.ConvTranspose2d(*layer))
+        self.convolutions = _Convolutions(stack, bfloat16)
 
     def forward(self, h):
         """Flattened images from features: (n, in_features) -> (n, C * H * W)."""
         return self.convolutions(h[:, :, None, None])
+
+
+class Units(nn.Module):
+    """Data in units of their own: the mean of every feature, and one common unit.
+
+    Parameters
+    ----------
+    n_features : int
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.register_buffer("location", torch.zeros(n_features))
+        self.register_buffer("unit", torch.ones(()))
+
+    def forward(self, x):
+        """Rows in these units: (n, n_features) -> the same."""
+        return (x - self.location) / self.unit
+
+    def inverse(self, h):
+        """Rows in the data's units: (n, n_features) -> the same."""
+        return self.location + self.unit * h
+
+    def fit(self, batches):
+        """Learn mean and unit, the mean deviation over features, from all rows."""
+        n, total = 0, 0
+        for x, _ in batches:
+            n, total = n + len(x), total + x.double().sum(0)
+        mean = total / n
+        square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
+        self.location.copy_(mean)
+        unit = (square / n).mean().sqrt()
+        self.unit.copy_(torch.where(unit > 0, unit, 1.0))
+
+
+def lecun_normal_(module):
+    """Start a linear or convolutional layer with variance 1 / fan-in, without offset.
+
+    LeCun et al. (1998). For use with ``nn.Module.apply``; other modules are left alone.
+
+    Parameters
+    ----------
+    module : nn.Module
+    """
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        # a transposed kernel has its inputs on the first axis
+        mode = "fan_out" if isinstance(module, nn.ConvTranspose2d) else "fan_in"
+        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="linear")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def bfloat16_is_fast(device):

@@ -19,3 +19,22 @@ def exponential_decay(epoch, rate, floor):
         ``max(floor, exp(-rate * epoch))``.
     """
     return (-rate * epoch).exp().clamp(min=floor)
+
+
+def step_decay(epoch, factor, every):
+    """Value that starts at 1 and is multiplied by a factor every so many epochs.
+
+    Parameters
+    ----------
+    epoch : int or Tensor of shape ()
+        Epochs completed so far; the first epoch is 0.
+    factor : float
+    every : int
+        Epochs between two steps.
+
+    Returns
+    -------
+    float or Tensor of shape ()
+        ``factor ** floor(epoch / every)``.
+    """
+    return factor ** (epoch // every)

@@ -254,6 +254,45 @@ def check_parents(parents, n_samples):
     return codes, names
 
 
+def check_likelihood(likelihood, X, scale, default):
+    """Decide on the likelihood by the range of the rows of a fit.
+
+    In fit alone: a scaler sends later rows outside [0, 1].
+
+    Parameters
+    ----------
+    likelihood : {"auto", "gaussian"} or str
+        Any other needs values in [0, 1].
+    X : ndarray of shape (n_samples, n_features)
+    scale : float
+        What X will be divided by.
+    default : str
+        What "auto" is for values in [0, 1]; "gaussian" for others.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If X has values outside [0, 1] that the likelihood gives no density.
+    """
+    if likelihood == "gaussian":
+        return likelihood
+    low, high = X.min() / scale, X.max() / scale
+    inside = low >= -1e-6 and high <= 1 + 1e-6
+    if likelihood == "auto":
+        return default if inside else "gaussian"
+    if not inside:
+        raise ValueError(
+            f'likelihood="{likelihood}" needs values from 0 to 1, but X has values '
+            f"from {low:g} to {high:g}. Scale X (MinMaxScaler), or use "
+            'likelihood="gaussian" or "auto".'
+        )
+    return likelihood
+
+
 def check_n_clusters(n_clusters, labels, n_samples):
     """One entry per cluster: the labels seen, then new ones.
 

@@ -13,9 +13,12 @@ from torch.distributions import Normal, kl_divergence
 from sksemi._gmvae import (
     GMVAE,
     lifted_structured_loss,
+)
+from sksemi._losses import (
+    categorical_kl_to_uniform,
+    named_rows,
     nearest_neighbor_labels,
 )
-from sksemi._losses import categorical_kl_to_uniform, named_rows
 from sksemi._schedules import exponential_decay
 
 
@@ -131,49 +134,6 @@ def test_lifted_loss_gradient():
     x = torch.randn(8, 3, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([0, 0, 1, 1, 2, 2, 0, 1])
     assert torch.autograd.gradcheck(lambda x: lifted_structured_loss(x, labels, 1.0), x)
-
-
-# ------------------------------------------------- nearest-neighbour labels
-
-
-def test_closer_neighbor_outweighs_two():
-    """Two of class a at distance 2, one of b at distance 0.5."""
-    neighbors, labels = tensor([[2.0], [-2.0], [0.5]]), torch.tensor([0, 0, 1])
-    for k, expected in [(1, 1), (3, 1)]:
-        assigned = nearest_neighbor_labels(tensor([[0.0]]), neighbors, labels, k, 2)
-        assert assigned.item() == expected
-    # a plain vote would say the opposite, and so do distances that are near enough
-    neighbors = tensor([[0.8], [-0.8], [0.5]])
-    assigned = nearest_neighbor_labels(tensor([[0.0]]), neighbors, labels, 3, 2)
-    assert assigned.item() == 0
-
-
-def test_neighbor_at_distance_zero_wins():
-    neighbors = torch.tensor([[0.0], [1e-3], [1e-3], [1e-3], [1e-3]])
-    labels = torch.tensor([1, 0, 0, 0, 0])
-    assigned = nearest_neighbor_labels(torch.zeros(1, 1), neighbors, labels, 5, 2)
-    assert assigned.item() == 1
-
-
-def test_nearest_neighbor_labels_sklearn():
-    from sklearn.neighbors import KNeighborsClassifier
-
-    rng = np.random.RandomState(0)
-    X, y, Q = (
-        rng.normal(size=(60, 4)),
-        rng.randint(5, size=60),
-        rng.normal(size=(99, 4)),
-    )
-    oracle = KNeighborsClassifier(7, weights="distance").fit(X, y).predict(Q)
-    ours = nearest_neighbor_labels(tensor(Q), tensor(X), torch.tensor(y), 7, 5)
-    np.testing.assert_array_equal(ours, oracle)
-
-
-def test_fewer_labelled_rows_than_neighbors():
-    assigned = nearest_neighbor_labels(
-        torch.zeros(3, 2), torch.ones(2, 2), torch.tensor([1, 1]), 5, 2
-    )
-    assert assigned.tolist() == [1, 1, 1]
 
 
 # --------------------------------------------------------- KLs, temperature
@@ -491,7 +451,7 @@ def test_gaussian_likelihood_is_equivariant_to_units():
     bounds = []
     for scale, shift in [(1.0, 0.0), (10.0, 3.0)]:
         rows = scale * x + shift
-        model.fit_units([(rows, None)])
+        model.p_x.units.fit([(rows, None)])
         bounds.append(model.bound(rows, noise))
     jacobian = 6 * math.log(10)
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)

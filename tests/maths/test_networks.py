@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from sksemi._catvae import CONVOLUTIONS as CATVAE_LAYERS
+from sksemi._gmvae import CONVOLUTIONS as GMVAE_LAYERS
 from sksemi._networks import (
     ConvDecoder,
     ConvEncoder,
@@ -25,7 +27,7 @@ def n_weights(module, kind):
 def test_papers_tables(image_shape, f, last):
     """Tables 4 and 5, filter for filter."""
     channels = image_shape[0]
-    encoder = ConvEncoder(image_shape, f, nn.LeakyReLU)
+    encoder = ConvEncoder(image_shape, GMVAE_LAYERS, f, nn.LeakyReLU)
     table = [
         16 * channels * 25,
         32 * 16 * 25,
@@ -34,18 +36,20 @@ def test_papers_tables(image_shape, f, last):
         f * 128 * last * last,
     ]
     assert n_weights(encoder, nn.Conv2d) == table
-    decoder = ConvDecoder(f, image_shape)
+    decoder = ConvDecoder(f, GMVAE_LAYERS, image_shape)
     assert n_weights(decoder, nn.ConvTranspose2d) == table[::-1]
     assert len(n_weights(encoder, nn.BatchNorm2d)) == 5
     assert len(n_weights(decoder, nn.BatchNorm2d)) == 4  # nothing after the last layer
-    assert conv_sides(image_shape[1])[-1] == last
+    assert conv_sides(image_shape[1], GMVAE_LAYERS)[-1] == last
 
 
 @pytest.mark.parametrize("height", [*range(8, 21), 28, 32, 33])
 @pytest.mark.parametrize("width", [8, 15, 16, 30])
-def test_decoder_returns_any_size(height, width):
+@pytest.mark.parametrize("layers", [GMVAE_LAYERS, CATVAE_LAYERS])
+def test_decoder_returns_any_size(height, width, layers):
     shape = (2, height, width)
-    encoder, decoder = ConvEncoder(shape, 7, nn.ReLU), ConvDecoder(7, shape)
+    encoder = ConvEncoder(shape, layers, 7, nn.ReLU)
+    decoder = ConvDecoder(7, layers, shape)
     x = torch.rand(2, 2 * height * width)
     h = encoder(x)
     assert h.shape == (2, 7)
@@ -54,8 +58,8 @@ def test_decoder_returns_any_size(height, width):
 
 def test_bfloat16_is_for_training_only():
     torch.manual_seed(0)
-    encoder = ConvEncoder((1, 28, 28), 10, nn.ReLU, bfloat16=True)
-    plain = ConvEncoder((1, 28, 28), 10, nn.ReLU)
+    encoder = ConvEncoder((1, 28, 28), GMVAE_LAYERS, 10, nn.ReLU, bfloat16=True)
+    plain = ConvEncoder((1, 28, 28), GMVAE_LAYERS, 10, nn.ReLU)
     plain.load_state_dict(encoder.state_dict())
     x = torch.rand(4, 784)
     assert encoder(x).dtype == torch.float32

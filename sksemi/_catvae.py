@@ -1,0 +1,699 @@
+"""Categorical VAE with assignment and feature losses.
+
+Figueroa & Rivera, "Learning to Cluster with Auxiliary Tasks: A Semi-Supervised
+Approach", Conference on Graphics, Patterns and Images (SIBGRAPI) 2017.
+
+Generative model (section III)::
+
+    p(C) = uniform over K clusters,  p(x|f, C) Gaussian around a decoder's image
+
+Inference model (eq. 2, 4, 7): deterministic features f(x), non-negative and of unit
+norm, then
+
+    q(C|f) categorical with logits l(f), sampled as Gumbel-softmax c (eq. 6)
+
+Terms of the loss (eq. 8), each about in [0, 1], under the names they have below:
+
+    reconstruction   L_R (eq. 11), squared error, mean over pixels
+    categorical      L_C (eq. 14), KL(q(C|f) || uniform) / log K
+    assignment       L_A (eq. 16) of c or q(C|f) with the labels, and with labels
+                     assigned by the nearest labelled features of the batch
+    feature          L_F (eq. 17, 18), distance to the labelled features of the assigned
+                     cluster
+    separation       nearness to those of other clusters; not the paper's
+
+Without labels, k-means on the features of every epoch gives the centres that stand for
+labelled features (the paper names k-means as future work; this form is ours).
+"""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from torch import nn
+from torch.nn import functional as F
+
+from sksemi._base import DeepEstimator
+from sksemi._kmeans import find_centers, start_from_kmeans
+from sksemi._losses import (
+    categorical_kl_to_uniform,
+    named_rows,
+    nearest_neighbor_labels,
+)
+from sksemi._networks import (
+    ACTIVATIONS,
+    ConvDecoder,
+    ConvEncoder,
+    Units,
+    lecun_normal_,
+    mlp,
+    shift_images,
+)
+from sksemi._schedules import step_decay
+from sksemi._validation import Interval, StrOptions, check_likelihood
+
+# Section V-A at 28x28: filters, kernel, stride.
+CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
+
+
+def categorical_loss(logits):
+    """KL(q || uniform), between 0 (uniform) and 1 (one-hot).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_rows, n_clusters)
+
+    Returns
+    -------
+    Tensor of shape (n_rows,)
+        Equation 14, ``sum_k q_k log(K q_k) / log K``; 0 for a single cluster.
+    """
+    n_clusters = logits.shape[1]
+    return categorical_kl_to_uniform(logits) / max(math.log(n_clusters), 1e-12)
+
+
+def assignment_loss(proba, labels):
+    """Penalty for what is not in the assigned cluster, between 0 and 1.
+
+    Parameters
+    ----------
+    proba : Tensor of shape (n_rows, n_clusters)
+        Probabilities, or Gumbel-softmax samples.
+    labels : Tensor of shape (n_rows,)
+        Assigned clusters.
+
+    Returns
+    -------
+    Tensor of shape (n_rows,)
+        Equation 16, with the constant 1 inside the sum over other clusters, without
+        logarithms: ``tanh(-log p) = (1 - p**2) / (1 + p**2)`` for the assigned cluster
+        and ``1 + tanh(log p) = 2 p**2 / (1 + p**2)`` for each other, halved.
+    """
+    square = proba.square()
+    wrong = 2 * square / (1 + square)  # (n, K); 1 - wrong is the assigned one's term
+    right = wrong.gather(1, labels[:, None])[:, 0]
+    return (1 - 2 * right + wrong.sum(1)) / 2
+
+
+def feature_distances(features, representatives, labels, n_clusters):
+    """Mean distance of each feature to the representatives of each cluster.
+
+    Parameters
+    ----------
+    features : Tensor of shape (n_rows, n_features)
+        Non-negative and of unit norm, as are the representatives.
+    representatives : Tensor of shape (n_representatives, n_features)
+    labels : Tensor of shape (n_representatives,)
+    n_clusters : int
+
+    Returns
+    -------
+    Tensor of shape (n_rows, n_clusters)
+        Equation 18: D(f, r) of each row and cluster, between 0 and 1; 0 for a cluster
+        without representative.
+    """
+    # exact differences: a feature is at distance 0 from itself, with gradient 0 there
+    distance = torch.cdist(
+        features, representatives, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    of_cluster = F.one_hot(labels, n_clusters).to(distance.dtype)
+    return distance @ (of_cluster / of_cluster.sum(0).clamp(min=1)) / math.sqrt(2)
+
+
+def nearest_neighbor_accuracy(features, labels):
+    """Part of the rows whose nearest other row has the same label.
+
+    Parameters
+    ----------
+    features : Tensor of shape (n_rows, n_features)
+        At least two rows.
+    labels : Tensor of shape (n_rows,)
+
+    Returns
+    -------
+    Tensor of shape ()
+    """
+    distance = torch.cdist(
+        features, features, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    distance.fill_diagonal_(torch.inf)
+    return (labels[distance.argmin(1)] == labels).float().mean()
+
+
+class CatVAE(nn.Module):
+    """Networks f, q_c and p_x, and the loss over a batch."""
+
+    def __init__(
+        self,
+        *,
+        n_features,
+        image_shape,
+        n_clusters,
+        n_labels,
+        network,
+        hidden_layer_sizes,
+        activation,
+        bfloat16,
+        feature_dim,
+        likelihood,
+        n_neighbors,
+        assignment,
+        temperature,
+        alpha,
+        weights,
+        init,
+        input_noise,
+        max_shift,
+    ):
+        super().__init__()
+        self.image_shape = image_shape
+        self.n_clusters = n_clusters
+        self.n_labels = n_labels
+        self.feature_dim = feature_dim
+        self.likelihood = likelihood
+        self.n_neighbors = n_neighbors
+        self.assignment = assignment
+        self.temperature = temperature
+        self.alpha = alpha
+        self.weights = weights
+        self.init = init
+        self.input_noise = input_noise
+        self.max_shift = max_shift if image_shape is not None else 0
+        dim, K = feature_dim, n_clusters
+        act = ACTIVATIONS[activation]
+        if network == "conv":
+            settings = {"bias": True, "bfloat16": bfloat16}
+            self.f = ConvEncoder(image_shape, CONVOLUTIONS, dim, nn.ReLU, **settings)
+            decoder = ConvDecoder(dim, CONVOLUTIONS, image_shape, **settings)
+        elif network == "mlp":
+            sizes = [n_features, *hidden_layer_sizes, dim]
+            self.f = mlp(sizes, act, activate_last=True, batch_norm=True)
+            decoder = mlp([dim, *hidden_layer_sizes[::-1], n_features], act)
+        else:
+            self.f = network(n_features, dim)
+            decoder = network(dim, n_features)
+        self.q_c = mlp([dim, dim, max(dim // 2, 1), K], act)
+        self.p_x = nn.Sequential(nn.Linear(dim + K, dim), decoder)
+        if not callable(network):
+            self.apply(lecun_normal_)
+        if likelihood == "gaussian":
+            self.units = Units(n_features)
+        # What stands for the labelled features where there are none.
+        self.register_buffer("centers", torch.zeros(K, dim))
+
+    def encode(self, x):
+        """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
+        if self.likelihood == "gaussian":
+            x = self.units(x)
+        if self.training and self.input_noise:
+            x = x + self.input_noise * torch.randn_like(x)
+        return F.normalize(self.f(x).relu(), eps=1e-6)
+
+    def decode(self, features, c):
+        """Mean of p(x|f, C): (n, feature_dim), (n, K) -> (n, n_features)."""
+        h = self.p_x(torch.cat([features, c], 1))
+        if self.likelihood == "gaussian":
+            return self.units.inverse(h)
+        return torch.sigmoid(h)
+
+    def reconstruction(self, x, x_hat):
+        """L_R of each row, in units of the data: (n,)."""
+        error = (x - x_hat).square().mean(1)
+        if self.likelihood == "gaussian":
+            error = error / self.units.unit.square()
+        return error
+
+    def loss(self, x, y, epoch, parents=None):
+        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
+        if self.training and self.max_shift:
+            x = shift_images(x, self.image_shape, self.max_shift)
+        features = self.encode(x)  # (n, f)
+        logits = self.q_c(features)  # (n, K)
+        c = F.gumbel_softmax(logits, self.temperature)
+        representatives, labels = features[: len(y)], y
+        if self.n_labels == 0:
+            representatives = self.centers
+            labels = torch.arange(self.n_clusters, device=x.device)
+        assigned = self.assign(features, y, representatives, labels)  # (n,)
+        weight = named_rows(y, logits, self.n_labels or self.n_clusters)
+        proba = c if self.assignment == "sample" else logits.softmax(1)
+        error = assignment_loss(proba, assigned)
+        distance = feature_distances(
+            features, representatives, labels, self.n_clusters
+        )  # (n, K)
+        near = distance.gather(1, assigned[:, None])[:, 0]
+        n_others = max((self.n_labels or self.n_clusters) - 1, 1)
+        here = F.one_hot(labels, self.n_clusters).amax(0)
+        far = ((1 - distance) * here).sum(1) - (1 - near)
+        terms = {
+            "reconstruction": self.reconstruction(x, self.decode(features, c)).mean(),
+            "categorical": categorical_loss(logits).mean(),
+            "assignment": (weight * error).sum() / weight.sum().clamp(min=1),
+            "feature": self.labelled_and_not(near, weight, len(y)),
+            "separation": self.labelled_and_not(far / n_others, weight, len(y)),
+        }
+        monitors = {}
+        if len(y) < len(x):
+            agree = logits.detach().argmax(1) == assigned
+            monitors["agreement"] = agree[len(y) :].float().mean()
+        if len(y) > 1:
+            monitors["neighbor_accuracy"] = nearest_neighbor_accuracy(
+                features[: len(y)].detach(), y
+            )
+        return {
+            name: self.weights[name] * term for name, term in terms.items()
+        }, monitors
+
+    def labelled_and_not(self, values, weight, n_labelled):
+        """Equation 17: alpha times the labelled mean, 1 - alpha times the other's."""
+        total = 0.0
+        for part, share in [
+            (slice(0, n_labelled), self.alpha),
+            (slice(n_labelled, None), 1 - self.alpha),
+        ]:
+            # an absent part is a sum over nothing
+            mean = (weight[part] * values[part]).sum() / weight[part].sum().clamp(min=1)
+            total = total + share * mean
+        return total
+
+    @torch.no_grad()
+    def assign(self, features, y, representatives, labels):
+        """Clusters of a batch's rows: the labels given, then the nearest ones'."""
+        k = self.n_neighbors if self.n_labels else 1
+        nearest = nearest_neighbor_labels(
+            features[len(y) :],
+            representatives,
+            labels,
+            k,
+            self.n_labels or self.n_clusters,
+        )
+        return torch.cat([y, nearest])
+
+    @torch.no_grad()
+    def before_epoch(self, batches, epoch):
+        """Units of the data, clusters no label names, and centres without labels."""
+        if epoch == 0 and self.likelihood == "gaussian":
+            self.units.fit(batches)
+        self.train()
+        if self.n_labels == 0:
+            start = None if epoch == 0 else self.centers.cpu().double().numpy()
+            centers = find_centers(self.encode, batches, self.n_clusters, start)
+            self.centers.copy_(torch.from_numpy(centers))
+        elif epoch == 0 and self.init == "k-means" and self.n_labels < self.n_clusters:
+            start_from_kmeans(
+                self.q_c[-1],
+                lambda x: self.q_c[:-1](self.encode(x)),
+                batches,
+                self.n_clusters,
+                self.n_labels,
+            )
+
+    # ----------------------------------------------- what the estimator asks for
+
+    def predict(self, x):
+        """q(C|f): (n, n_features) -> (n, K), float64."""
+        return self.q_c(self.encode(x)).double().softmax(1)
+
+    def reconstruct(self, x):
+        """Mean of p(x|f, C) at the probabilities q(C|f)."""
+        features = self.encode(x)
+        return self.decode(features, self.q_c(features).softmax(1))
+
+    def objective(self, x):
+        """Minus the sum of L_R and L_C of each row, C at its probabilities: (n,)."""
+        features = self.encode(x)
+        logits = self.q_c(features)
+        x_hat = self.decode(features, logits.softmax(1))
+        return -(self.reconstruction(x, x_hat) + categorical_loss(logits)).double()
+
+
+class CatVAEClusterer(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    DeepEstimator,
+):
+    """Categorical VAE with assignment and feature losses.
+
+    Clusters rows, or classifies them from few labels, with an autoencoder whose code is
+    a feature vector of unit norm and a category. Every unlabelled row is assigned the
+    label of its nearest labelled rows in feature space; the category learns that label,
+    and features are drawn to the labelled ones of their cluster. Without labels, the
+    centres of k-means on the features take their place.
+
+    Read more in the :ref:`User Guide <catvae>`.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=None
+        Number of clusters. None means the number of distinct labels in y, or 8 without
+        labels. Clusters beyond the labels find groups that no label names.
+
+    feature_dim : int, default=50
+        Number of features that ``transform`` returns.
+
+    network : {"auto", "mlp", "conv"} or callable, default="auto"
+        Network from rows to features; that from features to rows mirrors it. "auto" is
+        "conv" if X is image-shaped or ``image_shape`` is given, else "mlp". "conv" is
+        the paper's, fitted to any image from 8x8 pixels. A callable is called as
+        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
+        on rows.
+
+    hidden_layer_sizes : array-like of int, default=(512,)
+        Widths of the hidden layers of "mlp"; the decoder has them in reverse.
+
+    activation : {"leaky_relu", "relu", "gelu", "tanh"}, default="relu"
+        Activation of "mlp" and of the small network from features to categories.
+
+    image_shape : tuple of (channels, height, width), default=None
+        The image that a row is, for 2-D X such as a Pipeline passes on.
+
+    likelihood : {"auto", "mse", "gaussian"}, default="auto"
+        "mse", for values in [0, 1]: squared error around a sigmoid, as in the paper.
+        "gaussian": squared error without sigmoid; rows are centred and divided by one
+        common unit inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
+
+    n_neighbors : int, default=1
+        Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+
+    assignment : {"probability", "sample"}, default="probability"
+        What the assignment loss compares with the assigned labels: the probabilities
+        q(C|f), or the Gumbel-softmax sample of them, which is the paper's.
+
+    temperature : float, default=1.0
+        Temperature of the Gumbel-softmax.
+
+    alpha : float, default=0.6
+        Share of the labelled rows in the feature loss, between 0 and 1.
+
+    reconstruction_weight : float, default=1.0
+        Weight of the squared error, the mean over features.
+
+    categorical_weight : float, default=1.0
+        Weight of KL(q(C|f) || uniform) / log K.
+
+    assignment_weight : float, default=5.0
+        Weight of the assignment loss.
+
+    feature_weight : float, default=1.0
+        Weight of the distance to labelled features of the same cluster.
+
+    separation_weight : float, default=0.0
+        Weight of the nearness to labelled features of other clusters, 1 - distance.
+        Not in the paper.
+
+    input_noise : float, default=0.1
+        Standard deviation of Gaussian noise on what the encoder sees while training,
+        in units of X (after division by 255, or of the common unit of "gaussian").
+        Not in the paper.
+
+    max_shift : int, default=1
+        Images are shifted by up to so many pixels, at random, while training. Not in
+        the paper.
+
+    init : {"k-means", "random"}, default="k-means"
+        How clusters that no label names start, beside ones that labels name: from
+        k-means on the untrained network's features, or at random.
+
+    max_iter : int, default=100
+        Number of epochs, each a pass over the unlabelled rows.
+
+    batch_size : int, default=200
+        Rows in a training step; up to half of them are labelled ones, drawn balanced
+        over the labels.
+
+    learning_rate : float, default=1e-3
+        Step size of Adam.
+
+    halving_period : int or None, default=50
+        Epochs after which the learning rate is halved, again and again; None keeps it.
+
+    tol : float, default=1e-4
+        Least decrease of the training loss that counts for ``n_iter_no_change``.
+
+    n_iter_no_change : int or None, default=None
+        Stop when the training loss has not decreased by ``tol`` for so many epochs.
+        None runs all ``max_iter`` epochs.
+
+    n_init : int, default=1
+        Number of restarts; the one with the lowest loss over an evaluation pass is
+        kept.
+
+    warm_start : bool, default=False
+        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        optimiser and random state: with the same data and parameters, the result is
+        that of one longer fit. Parameters that leave the network as it is may change.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic of the convolutions while training; "auto" is bfloat16 where the
+        device has it in hardware. Weights and inference are float32.
+
+    device : str or torch.device, default="auto"
+        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches and draws. The same int gives the same result on a CPU
+        with the same number of torch threads.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_clusters,)
+        One entry per cluster: the labels of y, sorted, then new ones.
+
+    labels_ : ndarray of shape (n_samples,)
+        ``predict`` of the training rows.
+
+    history_ : list of dict
+        One row per epoch: every weighted term of the loss (``reconstruction``,
+        ``categorical``, ``assignment``, ``feature``, ``separation``), ``agreement``
+        (the part of the unlabelled rows whose most probable cluster is the one
+        assigned), ``neighbor_accuracy`` (the part of a batch's labelled rows whose
+        nearest other labelled row has their label; with two labelled rows or more),
+        ``seconds``.
+
+    model_ : nn.Module
+        The trained networks, on the CPU.
+
+    likelihood_ : str
+        The likelihood used.
+
+    scale_ : float
+        What rows are divided by: 255 after a fit on uint8, else 1.
+
+    n_iter_ : int
+        Epochs run.
+
+    n_features_in_ : int
+        Features of a row; channels times height times width for images.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, where they are all strings.
+
+    See Also
+    --------
+    GMVAEClusterer : A mixture in the latent space, from which rows can be drawn.
+    sklearn.semi_supervised.LabelSpreading : Labels spread over a graph of the rows.
+
+    Notes
+    -----
+    Departures from the paper are listed in the :ref:`User Guide <catvae>`; all of them
+    are parameters.
+
+    References
+    ----------
+    J. Arias Figueroa and A. Ramirez Rivera, "Learning to Cluster with Auxiliary Tasks:
+    A Semi-Supervised Approach", SIBGRAPI 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import CatVAEClusterer
+    >>> from sksemi.datasets import mask_labels
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y_partial = mask_labels(y, 50, random_state=0)
+    >>> est = CatVAEClusterer(max_iter=2, random_state=0).fit(X / 16, y_partial)
+    >>> est.predict(X / 16).shape, est.transform(X / 16).shape
+    ((1797,), (1797, 50))
+    """
+
+    _Module = CatVAE
+
+    _parameter_constraints = {
+        **DeepEstimator._parameter_constraints,
+        "feature_dim": [Interval(Integral, 1, None, closed="left")],
+        "likelihood": [StrOptions({"auto", "mse", "gaussian"})],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "assignment": [StrOptions({"probability", "sample"})],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, 1, closed="both")],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "categorical_weight": [Interval(Real, 0, None, closed="left")],
+        "assignment_weight": [Interval(Real, 0, None, closed="left")],
+        "feature_weight": [Interval(Real, 0, None, closed="left")],
+        "separation_weight": [Interval(Real, 0, None, closed="left")],
+        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "max_shift": [Interval(Integral, 0, None, closed="left")],
+        "init": [StrOptions({"k-means", "random"})],
+        "halving_period": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_clusters=None,
+        *,
+        feature_dim=50,
+        network="auto",
+        hidden_layer_sizes=(512,),
+        activation="relu",
+        image_shape=None,
+        likelihood="auto",
+        n_neighbors=1,
+        assignment="probability",
+        temperature=1.0,
+        alpha=0.6,
+        reconstruction_weight=1.0,
+        categorical_weight=1.0,
+        assignment_weight=5.0,
+        feature_weight=1.0,
+        separation_weight=0.0,
+        input_noise=0.1,
+        max_shift=1,
+        init="k-means",
+        max_iter=100,
+        batch_size=200,
+        learning_rate=1e-3,
+        halving_period=50,
+        tol=1e-4,
+        n_iter_no_change=None,
+        n_init=1,
+        warm_start=False,
+        precision="auto",
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.feature_dim = feature_dim
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.likelihood = likelihood
+        self.n_neighbors = n_neighbors
+        self.assignment = assignment
+        self.temperature = temperature
+        self.alpha = alpha
+        self.reconstruction_weight = reconstruction_weight
+        self.categorical_weight = categorical_weight
+        self.assignment_weight = assignment_weight
+        self.feature_weight = feature_weight
+        self.separation_weight = separation_weight
+        self.input_noise = input_noise
+        self.max_shift = max_shift
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.halving_period = halving_period
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _check_data(self, X):
+        self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
+
+    def _module_arguments(self, device):
+        return {
+            **self._architecture(device),
+            "feature_dim": self.feature_dim,
+            "likelihood": self.likelihood_,
+            "n_neighbors": self.n_neighbors,
+            "assignment": self.assignment,
+            "temperature": self.temperature,
+            "alpha": self.alpha,
+            "weights": self._weights(
+                [
+                    "reconstruction",
+                    "categorical",
+                    "assignment",
+                    "feature",
+                    "separation",
+                ]
+            ),
+            "init": self.init,
+            "input_noise": self.input_noise,
+            "max_shift": self.max_shift,
+        }
+
+    def _learning_rate(self, epoch):
+        if self.halving_period is None:
+            return self.learning_rate
+        return self.learning_rate * step_decay(epoch, 0.5, self.halving_period)
+
+    @property
+    def _n_features_out(self):
+        return self.model_.feature_dim
+
+    def fit_predict(self, X, y=None):
+        """Fit, and return the cluster of each row: see `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``labels_``.
+        """
+        return self.fit(X, y).labels_
+
+    def transform(self, X):
+        """Features f, non-negative and of unit norm, on which neighbours are found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples, feature_dim)
+            Of the type of X if that is a float, else float32.
+        """
+        return self._features(X)
+
+    def reconstruct(self, X):
+        """Mean of p(x|f, C), C at its probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray, in the layout that fit saw
+            In [0, 1] after a fit on uint8.
+        """
+        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
+        return self._like_input(rows)
+
+    def _objective(self, X):
+        return float(np.mean(self._infer(X, lambda model, x: model.objective(x))))
