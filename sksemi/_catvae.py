@@ -22,8 +22,9 @@ Terms of the loss (eq. 8), each about in [0, 1], under the names they have below
                      cluster
     separation       nearness to those of other clusters; not the paper's
 
-Without labels, k-means on the features of every epoch gives the centres that stand for
-labelled features (the paper names k-means as future work; this form is ours).
+For clusters that no label names, all of them where there is no label, k-means on the
+features of every epoch gives a centre that stands for labelled features (the paper
+names k-means as future work; this form is ours).
 """
 
 import math
@@ -41,17 +42,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from sksemi._base import DeepEstimator
-from sksemi._kmeans import find_centers, start_from_kmeans
-from sksemi._losses import (
-    categorical_kl_to_uniform,
-    named_rows,
-    nearest_neighbor_labels,
-)
+from sksemi._kmeans import find_centers
+from sksemi._losses import categorical_kl_to_uniform, nearest_neighbor_labels
 from sksemi._networks import (
     ACTIVATIONS,
     ConvDecoder,
     ConvEncoder,
     Units,
+    in_float64,
     lecun_normal_,
     mlp,
     shift_images,
@@ -168,7 +166,6 @@ class CatVAE(nn.Module):
         temperature,
         alpha,
         weights,
-        init,
         input_noise,
         max_shift,
     ):
@@ -183,7 +180,6 @@ class CatVAE(nn.Module):
         self.temperature = temperature
         self.alpha = alpha
         self.weights = weights
-        self.init = init
         self.input_noise = input_noise
         self.max_shift = max_shift if image_shape is not None else 0
         dim, K = feature_dim, n_clusters
@@ -205,8 +201,8 @@ class CatVAE(nn.Module):
             self.apply(lecun_normal_)
         if likelihood == "gaussian":
             self.units = Units(n_features)
-        # What stands for the labelled features where there are none.
-        self.register_buffer("centers", torch.zeros(K, dim))
+        # What stands for the labelled features of a cluster without any.
+        self.register_buffer("centers", torch.zeros(K - n_labels, dim))
 
     def encode(self, x):
         """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
@@ -237,27 +233,26 @@ class CatVAE(nn.Module):
         features = self.encode(x)  # (n, f)
         logits = self.q_c(features)  # (n, K)
         c = F.gumbel_softmax(logits, self.temperature)
-        representatives, labels = features[: len(y)], y
-        if self.n_labels == 0:
-            representatives = self.centers
-            labels = torch.arange(self.n_clusters, device=x.device)
-        assigned = self.assign(features, y, representatives, labels)  # (n,)
-        weight = named_rows(y, logits, self.n_labels or self.n_clusters)
-        proba = c if self.assignment == "sample" else logits.softmax(1)
-        error = assignment_loss(proba, assigned)
+        unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
+        representatives = torch.cat([features[: len(y)], self.centers])
+        clusters = torch.cat([y, unnamed])
+        assigned = self.assign(features, y, representatives, clusters)  # (n,)
         distance = feature_distances(
-            features, representatives, labels, self.n_clusters
+            features, representatives, clusters, self.n_clusters
         )  # (n, K)
-        near = distance.gather(1, assigned[:, None])[:, 0]
-        n_others = max((self.n_labels or self.n_clusters) - 1, 1)
-        here = F.one_hot(labels, self.n_clusters).amax(0)
-        far = ((1 - distance) * here).sum(1) - (1 - near)
+        own = F.one_hot(assigned, self.n_clusters)
+        present = F.one_hot(clusters, self.n_clusters).amax(0)  # (K,)
+        others = present - own * present
         terms = {
             "reconstruction": self.reconstruction(x, self.decode(features, c)).mean(),
             "categorical": categorical_loss(logits).mean(),
-            "assignment": (weight * error).sum() / weight.sum().clamp(min=1),
-            "feature": self.labelled_and_not(near, weight, len(y)),
-            "separation": self.labelled_and_not(far / n_others, weight, len(y)),
+            "assignment": assignment_loss(
+                c if self.assignment == "sample" else logits.softmax(1), assigned
+            ).mean(),
+            "feature": self.share((own * distance).sum(1), len(y)),
+            "separation": self.share(
+                (others * (1 - distance)).sum(1) / others.sum(1).clamp(min=1), len(y)
+            ),
         }
         monitors = {}
         if len(y) < len(x):
@@ -271,60 +266,48 @@ class CatVAE(nn.Module):
             name: self.weights[name] * term for name, term in terms.items()
         }, monitors
 
-    def labelled_and_not(self, values, weight, n_labelled):
+    def share(self, values, n_labelled):
         """Equation 17: alpha times the labelled mean, 1 - alpha times the other's."""
-        total = 0.0
-        for part, share in [
-            (slice(0, n_labelled), self.alpha),
-            (slice(n_labelled, None), 1 - self.alpha),
-        ]:
-            # an absent part is a sum over nothing
-            mean = (weight[part] * values[part]).sum() / weight[part].sum().clamp(min=1)
-            total = total + share * mean
-        return total
+        labelled, unlabelled = values[:n_labelled], values[n_labelled:]
+        return self.alpha * labelled.sum() / max(len(labelled), 1) + (
+            1 - self.alpha
+        ) * unlabelled.sum() / max(len(unlabelled), 1)
 
     @torch.no_grad()
-    def assign(self, features, y, representatives, labels):
+    def assign(self, features, y, representatives, clusters):
         """Clusters of a batch's rows: the labels given, then the nearest ones'."""
-        k = self.n_neighbors if self.n_labels else 1
         nearest = nearest_neighbor_labels(
             features[len(y) :],
             representatives,
-            labels,
-            k,
-            self.n_labels or self.n_clusters,
+            clusters,
+            self.n_neighbors,
+            self.n_clusters,
         )
         return torch.cat([y, nearest])
 
     @torch.no_grad()
     def before_epoch(self, batches, epoch):
-        """Units of the data, clusters no label names, and centres without labels."""
+        """Units of the data, and centres of the clusters that no label names."""
         if epoch == 0 and self.likelihood == "gaussian":
             self.units.fit(batches)
-        self.train()
-        if self.n_labels == 0:
-            start = None if epoch == 0 else self.centers.cpu().double().numpy()
-            centers = find_centers(self.encode, batches, self.n_clusters, start)
-            self.centers.copy_(torch.from_numpy(centers))
-        elif epoch == 0 and self.init == "k-means" and self.n_labels < self.n_clusters:
-            start_from_kmeans(
-                self.q_c[-1],
-                lambda x: self.q_c[:-1](self.encode(x)),
-                batches,
-                self.n_clusters,
-                self.n_labels,
+        if self.n_labels < self.n_clusters:
+            self.train()
+            start = None if epoch == 0 else self.centers.double().cpu().numpy()
+            centers = find_centers(
+                self.encode, batches, self.n_clusters, self.n_labels, start
             )
+            self.centers.copy_(torch.from_numpy(centers[self.n_labels :]))
 
     # ----------------------------------------------- what the estimator asks for
 
     def predict(self, x):
         """q(C|f): (n, n_features) -> (n, K), float64."""
-        return self.q_c(self.encode(x)).double().softmax(1)
+        return in_float64(self.q_c, self.encode(x)).double().softmax(1)
 
     def reconstruct(self, x):
         """Mean of p(x|f, C) at the probabilities q(C|f)."""
         features = self.encode(x)
-        return self.decode(features, self.q_c(features).softmax(1))
+        return self.decode(features, in_float64(self.q_c, features).softmax(1))
 
     def objective(self, x):
         """Minus the sum of L_R and L_C of each row, C at its probabilities: (n,)."""
@@ -418,10 +401,6 @@ class CatVAEClusterer(
     max_shift : int, default=1
         Images are shifted by up to so many pixels, at random, while training. Not in
         the paper.
-
-    init : {"k-means", "random"}, default="k-means"
-        How clusters that no label names start, beside ones that labels name: from
-        k-means on the untrained network's features, or at random.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabelled rows.
@@ -544,7 +523,6 @@ class CatVAEClusterer(
         "separation_weight": [Interval(Real, 0, None, closed="left")],
         "input_noise": [Interval(Real, 0, None, closed="left")],
         "max_shift": [Interval(Integral, 0, None, closed="left")],
-        "init": [StrOptions({"k-means", "random"})],
         "halving_period": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -569,7 +547,6 @@ class CatVAEClusterer(
         separation_weight=0.0,
         input_noise=0.1,
         max_shift=1,
-        init="k-means",
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,
@@ -601,7 +578,6 @@ class CatVAEClusterer(
         self.separation_weight = separation_weight
         self.input_noise = input_noise
         self.max_shift = max_shift
-        self.init = init
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -636,7 +612,6 @@ class CatVAEClusterer(
                     "separation",
                 ]
             ),
-            "init": self.init,
             "input_noise": self.input_noise,
             "max_shift": self.max_shift,
         }

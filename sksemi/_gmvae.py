@@ -57,6 +57,7 @@ from sksemi._networks import (
     ConvDecoder,
     ConvEncoder,
     Units,
+    in_float64,
     mlp,
     shift_images,
 )
@@ -305,7 +306,7 @@ class GMVAE(nn.Module):
 
     def predict(self, x):
         """q(y|x_hat): (n, n_features) -> (n, K), float64."""
-        return self.q_y(self.encode(x)).double().softmax(1)
+        return in_float64(self.q_y, self.encode(x)).double().softmax(1)
 
     def one_hot(self, k, n):
         """Cluster k for n rows: (n, K)."""
@@ -314,7 +315,7 @@ class GMVAE(nn.Module):
     def reconstruct(self, x):
         """Mean of p(x|z) at the mean of q(z|x_hat, y), y the most probable."""
         features = self.encode(x)
-        y = self.one_hot(self.q_y(features).argmax(1), len(x))
+        y = self.one_hot(in_float64(self.q_y, features).argmax(1), len(x))
         return self.p_x(self.q_and_p_z(features, y)[0].mean).mean
 
     def sample(self, y, noise):
@@ -328,7 +329,7 @@ class GMVAE(nn.Module):
         ``noise`` (n_draws, latent_dim) is common to all rows.
         """
         features = self.encode(x)
-        logits = self.q_y(features).double()
+        logits = in_float64(self.q_y, features).double()
         bound = -categorical_kl_to_uniform(logits)
         for k, q_k in enumerate(logits.softmax(1).unbind(1)):
             y = self.one_hot(torch.tensor(k, device=x.device), len(x))

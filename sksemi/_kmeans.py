@@ -65,35 +65,42 @@ def start_from_kmeans(layer, encode, batches, n_clusters, n_labels):
     """
     hidden, means, rng = collect_features(encode, batches, n_labels)
     kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(hidden)
-    centers = kmeans.cluster_centers_
-    if n_labels:
-        _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
-        free = np.setdiff1d(np.arange(n_clusters), taken)
-        centers = centers[np.concatenate([taken, free])]
+    centers = _named_first(kmeans.cluster_centers_, means)
     scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
     layer.weight.copy_(torch.from_numpy(centers / scatter))
     layer.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
 
 
-def find_centers(encode, batches, n_clusters, start=None):
-    """Centres of k-means on the features of a sample of the rows.
+def find_centers(encode, batches, n_clusters, n_labels, start=None):
+    """Centres of k-means on the features of a sample of the rows, named ones first.
 
     Parameters
     ----------
     encode : callable
         From rows to features.
     batches : iterable of (x, y)
-        All rows in order.
+        All rows in order, -1 in y for unlabelled ones.
     n_clusters : int
-    start : ndarray of shape (n_clusters, n_columns), default=None
-        Centres to start from, whose order is kept; None takes the best of ten starts.
+    n_labels : int
+    start : ndarray of shape (n_clusters - n_labels, n_columns), default=None
+        Centres that the clusters without a label start from, and so keep their order;
+        the others start from the means of their labels. None takes the best of ten
+        starts, of which a label has the centre nearest to its mean, one to one.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_columns)
     """
-    features, _, rng = collect_features(encode, batches, 0)
-    settings = {"n_init": 10} if start is None else {"n_init": 1, "init": start}
-    return (
-        KMeans(n_clusters, random_state=rng, **settings).fit(features).cluster_centers_
-    )
+    features, means, rng = collect_features(encode, batches, n_labels)
+    if start is None:
+        kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(features)
+        return _named_first(kmeans.cluster_centers_, means)
+    init = np.concatenate([means, start])
+    return KMeans(n_clusters, n_init=1, init=init).fit(features).cluster_centers_
+
+
+def _named_first(centers, means):
+    """Centres in the order of the labels whose means they match, then the others."""
+    _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
+    free = np.setdiff1d(np.arange(len(centers)), taken)
+    return centers[np.concatenate([taken, free])]

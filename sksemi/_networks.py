@@ -241,6 +241,25 @@ class Units(nn.Module):
         self.unit.copy_(torch.where(unit > 0, unit, 1.0))
 
 
+def in_float64(module, x):
+    """Apply a small module in float64, and round its result to float32.
+
+    A float32 product of small matrices differs in its last bits with a row's place in
+    the batch; this does not.
+
+    Parameters
+    ----------
+    module : nn.Module
+    x : Tensor of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    Tensor of shape (n_rows, n_outputs)
+    """
+    state = {name: t.double() for name, t in module.state_dict().items()}
+    return torch.func.functional_call(module, state, x.double()).float()
+
+
 def lecun_normal_(module):
     """Start a linear or convolutional layer with variance 1 / fan-in, without offset.
 

@@ -12,6 +12,8 @@ from sksemi._networks import (
     ConvEncoder,
     bfloat16_is_fast,
     conv_sides,
+    in_float64,
+    lecun_normal_,
     mlp,
     shift_images,
 )
@@ -100,3 +102,32 @@ def test_shifted_images_are_shifted():
         assert len(hits) == 1
         seen[hits[0]] += 1
     assert (seen > 0).all()
+
+
+def test_lecun_normal_keeps_the_variance():
+    """Unit-variance inputs stay so through a layer; a transposed kernel of stride 1
+    sums over its inputs and window as well."""
+    torch.manual_seed(0)
+    layers = [
+        (nn.Linear(400, 500), torch.randn(300, 400)),
+        (nn.Conv2d(30, 40, 5), torch.randn(20, 30, 12, 12)),
+        (nn.ConvTranspose2d(30, 40, 5), torch.randn(20, 30, 12, 12)),
+    ]
+    for layer, x in layers:
+        lecun_normal_(layer)
+        assert (layer.bias == 0).all()
+        h = layer(x)
+        if isinstance(layer, nn.ConvTranspose2d):
+            h = h[:, :, 4:-4, 4:-4]  # windows not cut by the border
+        assert h.var().item() == pytest.approx(1, rel=0.05)
+
+
+def test_in_float64_is_the_module_and_does_not_depend_on_row_order():
+    torch.manual_seed(0)
+    net = mlp([25, 25, 3], nn.ReLU)
+    x, order = torch.rand(256, 25), torch.randperm(256)
+    result = in_float64(net, x)
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, net(x))
+    assert torch.equal(in_float64(net, x[order]), result[order])
+    assert next(net.parameters()).dtype == torch.float32
