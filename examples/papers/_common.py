@@ -13,9 +13,11 @@ import numpy as np
 import scipy
 import sklearn
 import torch
+from sklearn.metrics import normalized_mutual_info_score
 
 import sksemi
 from sksemi.datasets import mask_labels
+from sksemi.metrics import clustering_accuracy
 
 HERE = Path(__file__).parent
 SVHN_TRAIN = 8_000
@@ -122,7 +124,7 @@ def overrides(args):
 
 
 class Checkpoint:
-    """Write the estimator to a file after every epoch; score it if asked to."""
+    """Write the estimator to a file after every epoch; note figures if asked to."""
 
     def __init__(self, path, score=None):
         self.path, self.score = path, score
@@ -140,7 +142,7 @@ class Checkpoint:
         if context.task_name != "epoch":
             return
         if self.score is not None:
-            estimator.history_[-1]["score"] = self.score(fitted_estimator)
+            estimator.history_[-1] |= self.score(fitted_estimator)
         fitted_estimator.set_callbacks()
         partial = self.path.with_suffix(".partial")
         joblib.dump(fitted_estimator, partial)
@@ -173,6 +175,53 @@ def fit(estimator, args, X, y, score=None):
         sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to go on.")
     estimator.set_callbacks().set_params(max_iter=args.epochs)
     return estimator, path
+
+
+def run(args, make_estimator, figures):
+    """Fit, score once, record: what a script does from end to end.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+    make_estimator : callable
+        From args and the number of features.
+    figures : callable
+        From the estimator, args, X, y_partial, X_test and y_test to a dict of the
+        figures of a method beside those of all. ``--curve`` notes it every epoch.
+    """
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    X, y_partial, y, X_test, y_test = split(args)
+    labelled = np.zeros(len(y), bool) if y_partial is None else y_partial >= 0
+    estimator = make_estimator(args, X[0].size)
+
+    def curve(estimator):
+        error = round(100 * (1 - estimator.score(X_test, y_test)), 2)
+        return {
+            "error": error,
+            **figures(estimator, args, X, y_partial, X_test, y_test),
+        }
+
+    estimator, checkpoint = fit(
+        estimator, args, X, y_partial, curve if args.curve else None
+    )
+    if not hasattr(estimator, "labels_"):  # stopped after the last epoch
+        estimator.labels_ = estimator.predict(X)
+    predicted = estimator.predict(X_test)
+    seconds = float(np.mean([row["seconds"] for row in estimator.history_]))
+    results = {
+        **curve(estimator),
+        "acc": round(100 * clustering_accuracy(y_test, predicted), 2),
+        "nmi": round(100 * normalized_mutual_info_score(y_test, predicted), 2),
+        "unlabelled_training_error": round(
+            100 * float(np.mean(estimator.labels_[~labelled] != y[~labelled])), 2
+        ),
+        "seconds_per_epoch": round(seconds, 2),
+    }
+    record(estimator, args, results)
+    checkpoint.unlink()
+    for name, value in results.items():
+        print(f"{name}: {value}")
 
 
 def device_name(device):

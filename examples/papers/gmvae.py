@@ -11,13 +11,9 @@ official test set, so that its figures are no figures of the paper's table.
 
 import sys
 
-import numpy as np
-import torch
-from _common import fit, overrides, parser, record, split
-from sklearn.metrics import normalized_mutual_info_score
+from _common import overrides, parser, run
 
 from sksemi import GMVAEClusterer
-from sksemi.metrics import clustering_accuracy
 
 # feature and latent sizes, neighbours, weights and margin of section 5.2
 TABLE = {
@@ -72,41 +68,13 @@ def make_estimator(args, n_features):
     return GMVAEClusterer(**({"verbose": 1} | parameters | overrides(args)))
 
 
-def main(args):
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    X, y_partial, y, X_test, y_test = split(args)
-    labelled = np.zeros(len(y), bool) if y_partial is None else y_partial >= 0
-    estimator = make_estimator(args, X[0].size)
-
-    def error(estimator):
-        return round(100 * (1 - estimator.score(X_test, y_test)), 2)
-
-    estimator, checkpoint = fit(
-        estimator, args, X, y_partial, error if args.curve else None
-    )
-    if not hasattr(estimator, "labels_"):  # stopped after the last epoch
-        estimator.labels_ = estimator.predict(X)
-    predicted = estimator.predict(X_test)
-    seconds = float(np.mean([row["seconds"] for row in estimator.history_]))
-    results = {
-        "error": error(estimator),
-        "acc": round(100 * clustering_accuracy(y_test, predicted), 2),
-        "nmi": round(100 * normalized_mutual_info_score(y_test, predicted), 2),
-        "unlabelled_training_error": round(
-            100 * float(np.mean(estimator.labels_[~labelled] != y[~labelled])), 2
-        ),
-        "kl_z": round(estimator.history_[-1]["kl_z"], 3),
-        "seconds_per_epoch": round(seconds, 2),
-    }
-    record(estimator, args, results)
-    checkpoint.unlink()
-    for name, value in results.items():
-        print(f"{name}: {value}")
+def figures(estimator, *_):
+    """KL(z), in nats, of the last epoch."""
+    return {"kl_z": round(estimator.history_[-1]["kl_z"], 3)}
 
 
 if __name__ == "__main__":
     args = parser(__doc__.splitlines()[0], ["mnist", "fashion-mnist", "usps", "svhn"])
     args = args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]
-    main(args)
+    run(args, make_estimator, figures)
