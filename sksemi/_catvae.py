@@ -20,7 +20,8 @@ Terms of the loss (eq. 8), each about in [0, 1], under the names they have below
                      assigned by the nearest labelled features of the batch
     feature          L_F (eq. 17, 18), distance to the labelled features of the assigned
                      cluster
-    separation       nearness to those of other clusters; not the paper's
+    separation       lifted structured loss with those labels on f before it is given
+                     unit norm; not the paper's
 
 For clusters that no label names, all of them where there is no label, k-means on the
 features of every epoch gives a centre that stands for labelled features (the paper
@@ -43,7 +44,12 @@ from torch.nn import functional as F
 
 from sksemi._base import DeepEstimator
 from sksemi._kmeans import find_centers
-from sksemi._losses import categorical_kl_to_uniform, nearest_neighbor_labels
+from sksemi._losses import (
+    categorical_kl_to_uniform,
+    count_neighbors,
+    lifted_structured_loss,
+    nearest_neighbor_labels,
+)
 from sksemi._networks import (
     ACTIVATIONS,
     ConvDecoder,
@@ -125,6 +131,11 @@ def feature_distances(features, representatives, labels, n_clusters):
     return distance @ (of_cluster / of_cluster.sum(0).clamp(min=1)) / math.sqrt(2)
 
 
+def to_unit_norm(embedding):
+    """Features of unit norm; a dead one stays 0, with a finite gradient."""
+    return F.normalize(embedding, eps=1e-6)
+
+
 def nearest_neighbor_accuracy(features, labels):
     """Part of the rows whose nearest other row has the same label.
 
@@ -165,6 +176,7 @@ class CatVAE(nn.Module):
         assignment,
         temperature,
         alpha,
+        margin,
         weights,
         input_noise,
         max_shift,
@@ -179,6 +191,7 @@ class CatVAE(nn.Module):
         self.assignment = assignment
         self.temperature = temperature
         self.alpha = alpha
+        self.margin = margin
         self.weights = weights
         self.input_noise = input_noise
         self.max_shift = max_shift if image_shape is not None else 0
@@ -204,13 +217,17 @@ class CatVAE(nn.Module):
         # What stands for the labelled features of a cluster without any.
         self.register_buffer("centers", torch.zeros(K - n_labels, dim))
 
-    def encode(self, x):
-        """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
+    def embed(self, x):
+        """Features before they are given unit norm: (n, n_features) -> (n, f)."""
         if self.likelihood == "gaussian":
             x = self.units(x)
         if self.training and self.input_noise:
             x = x + self.input_noise * torch.randn_like(x)
-        return F.normalize(self.f(x).relu(), eps=1e-6)
+        return self.f(x).relu()
+
+    def encode(self, x):
+        """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
+        return to_unit_norm(self.embed(x))
 
     def decode(self, features, c):
         """Mean of p(x|f, C): (n, feature_dim), (n, K) -> (n, n_features)."""
@@ -230,7 +247,8 @@ class CatVAE(nn.Module):
         """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
         if self.training and self.max_shift:
             x = shift_images(x, self.image_shape, self.max_shift)
-        features = self.encode(x)  # (n, f)
+        embedding = self.embed(x)  # (n, f)
+        features = to_unit_norm(embedding)
         logits = self.q_c(features)  # (n, K)
         c = F.gumbel_softmax(logits, self.temperature)
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
@@ -240,19 +258,15 @@ class CatVAE(nn.Module):
         distance = feature_distances(
             features, representatives, clusters, self.n_clusters
         )  # (n, K)
-        own = F.one_hot(assigned, self.n_clusters)
-        present = F.one_hot(clusters, self.n_clusters).amax(0)  # (K,)
-        others = present - own * present
+        distance = distance.gather(1, assigned[:, None])[:, 0]
         terms = {
             "reconstruction": self.reconstruction(x, self.decode(features, c)).mean(),
             "categorical": categorical_loss(logits).mean(),
             "assignment": assignment_loss(
                 c if self.assignment == "sample" else logits.softmax(1), assigned
             ).mean(),
-            "feature": self.share((own * distance).sum(1), len(y)),
-            "separation": self.share(
-                (others * (1 - distance)).sum(1) / others.sum(1).clamp(min=1), len(y)
-            ),
+            "feature": self.share(distance, len(y)),
+            "separation": lifted_structured_loss(embedding, assigned, self.margin),
         }
         monitors = {}
         if len(y) < len(x):
@@ -280,7 +294,7 @@ class CatVAE(nn.Module):
             features[len(y) :],
             representatives,
             clusters,
-            self.n_neighbors,
+            count_neighbors(self.n_neighbors, len(y), self.n_labels),
             self.n_clusters,
         )
         return torch.cat([y, nearest])
@@ -364,8 +378,10 @@ class CatVAEClusterer(
         "gaussian": squared error without sigmoid; rows are centred and divided by one
         common unit inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
 
-    n_neighbors : int, default=1
+    n_neighbors : int or "auto", default="auto"
         Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+        "auto" is half as many as a label has rows in the batch, from 1 to 5; the
+        paper's is 1.
 
     assignment : {"probability", "sample"}, default="probability"
         What the assignment loss compares with the assigned labels: the probabilities
@@ -376,6 +392,9 @@ class CatVAEClusterer(
 
     alpha : float, default=0.6
         Share of the labelled rows in the feature loss, between 0 and 1.
+
+    margin : float, default=2.0
+        Margin of the lifted structured loss, a Euclidean distance.
 
     reconstruction_weight : float, default=1.0
         Weight of the squared error, the mean over features.
@@ -389,8 +408,9 @@ class CatVAEClusterer(
     feature_weight : float, default=1.0
         Weight of the distance to labelled features of the same cluster.
 
-    separation_weight : float, default=0.0
-        Weight of the nearness to labelled features of other clusters, 1 - distance.
+    separation_weight : float, default=5.0
+        Weight of the lifted structured loss, which draws the rows of each label
+        together and apart from others, on features before they are given unit norm.
         Not in the paper.
 
     input_noise : float, default=0.1
@@ -512,10 +532,14 @@ class CatVAEClusterer(
         **DeepEstimator._parameter_constraints,
         "feature_dim": [Interval(Integral, 1, None, closed="left")],
         "likelihood": [StrOptions({"auto", "mse", "gaussian"})],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "assignment": [StrOptions({"probability", "sample"})],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, 1, closed="both")],
+        "margin": [Interval(Real, 0, None, closed="left")],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "categorical_weight": [Interval(Real, 0, None, closed="left")],
         "assignment_weight": [Interval(Real, 0, None, closed="left")],
@@ -536,15 +560,16 @@ class CatVAEClusterer(
         activation="relu",
         image_shape=None,
         likelihood="auto",
-        n_neighbors=1,
+        n_neighbors="auto",
         assignment="probability",
         temperature=1.0,
         alpha=0.6,
+        margin=2.0,
         reconstruction_weight=1.0,
         categorical_weight=1.0,
         assignment_weight=5.0,
         feature_weight=1.0,
-        separation_weight=0.0,
+        separation_weight=5.0,
         input_noise=0.1,
         max_shift=1,
         max_iter=100,
@@ -571,6 +596,7 @@ class CatVAEClusterer(
         self.assignment = assignment
         self.temperature = temperature
         self.alpha = alpha
+        self.margin = margin
         self.reconstruction_weight = reconstruction_weight
         self.categorical_weight = categorical_weight
         self.assignment_weight = assignment_weight
@@ -603,6 +629,7 @@ class CatVAEClusterer(
             "assignment": self.assignment,
             "temperature": self.temperature,
             "alpha": self.alpha,
+            "margin": self.margin,
             "weights": self._weights(
                 [
                     "reconstruction",

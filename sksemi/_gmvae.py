@@ -49,6 +49,8 @@ from sksemi._base import DeepEstimator
 from sksemi._kmeans import start_from_kmeans
 from sksemi._losses import (
     categorical_kl_to_uniform,
+    count_neighbors,
+    lifted_structured_loss,
     named_rows,
     nearest_neighbor_labels,
 )
@@ -66,38 +68,6 @@ from sksemi._validation import Interval, StrOptions, check_classes, check_likeli
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
-
-
-def lifted_structured_loss(features, labels, margin, weight=None):
-    """Lifted structured loss (Song et al., 2016) over all pairs of a batch.
-
-    Parameters
-    ----------
-    features : Tensor of shape (n_rows, n_features)
-    labels : Tensor of shape (n_rows,)
-    margin : float
-        In units of Euclidean distance between features.
-    weight : Tensor of shape (n_rows,), default=None
-        Rows with 0 take part in no pair.
-
-    Returns
-    -------
-    Tensor of shape ()
-        With ``r_i = logsumexp(margin - d_ik)`` over rows k of other labels and
-        ``J_ij = logaddexp(r_i, r_j) + d_ij``, the sum over pairs of equal label of
-        ``max(0, J_ij)**2``, over twice the number of pairs; 0 where there is none.
-    """
-    distance = torch.cdist(features, features)  # (n, n); its gradient at 0 is 0
-    here = torch.ones_like(labels, dtype=torch.bool) if weight is None else weight > 0
-    both = here[:, None] & here
-    same = labels[:, None] == labels
-    # Not -inf: logsumexp over nothing would have a NaN gradient.
-    absent = torch.finfo(distance.dtype).min / 4
-    push = torch.where(both & ~same, margin - distance, absent).logsumexp(1)
-    violation = torch.logaddexp(push[:, None], push) + distance
-    pairs = (both & same).to(distance.dtype).triu(diagonal=1)
-    total = (pairs * violation.clamp(min=0).square()).sum()
-    return total / (2 * pairs.sum()).clamp(min=1)
 
 
 class Gaussian(nn.Module):
@@ -274,9 +244,8 @@ class GMVAE(nn.Module):
     @torch.no_grad()
     def assign(self, features, y):
         """Labels of a batch's rows: the given ones, then nearest neighbours'."""
-        n, k = len(y), self.n_neighbors
-        if k == "auto":  # further ones would be of another label for sure
-            k = min(max(n // (2 * self.n_labels), 1), 5)
+        n = len(y)
+        k = count_neighbors(self.n_neighbors, n, self.n_labels)
         nearest = nearest_neighbor_labels(
             features[n:], features[:n], y, k, self.n_labels
         )

@@ -75,3 +75,57 @@ def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
     weight = 1 / distance.clamp(min=1e-12)
     votes = weight.new_zeros(len(queries), n_labels)
     return votes.scatter_add_(1, labels[index], weight).argmax(1)
+
+
+def count_neighbors(n_neighbors, n_labelled, n_labels):
+    """Count the neighbours that vote.
+
+    Parameters
+    ----------
+    n_neighbors : int or "auto"
+        "auto" is half as many as a label has rows, from 1 to 5: further ones would be
+        of another label for sure.
+    n_labelled : int
+        Labelled rows of the batch.
+    n_labels : int
+        Distinct labels.
+
+    Returns
+    -------
+    int
+    """
+    if n_neighbors != "auto":
+        return n_neighbors
+    return min(max(n_labelled // (2 * max(n_labels, 1)), 1), 5)
+
+
+def lifted_structured_loss(features, labels, margin, weight=None):
+    """Lifted structured loss (Song et al., 2016) over all pairs of a batch.
+
+    Parameters
+    ----------
+    features : Tensor of shape (n_rows, n_features)
+    labels : Tensor of shape (n_rows,)
+    margin : float
+        In units of Euclidean distance between features.
+    weight : Tensor of shape (n_rows,), default=None
+        Rows with 0 take part in no pair.
+
+    Returns
+    -------
+    Tensor of shape ()
+        With ``r_i = logsumexp(margin - d_ik)`` over rows k of other labels and
+        ``J_ij = logaddexp(r_i, r_j) + d_ij``, the sum over pairs of equal label of
+        ``max(0, J_ij)**2``, over twice the number of pairs; 0 where there is none.
+    """
+    distance = torch.cdist(features, features)  # (n, n); its gradient at 0 is 0
+    here = torch.ones_like(labels, dtype=torch.bool) if weight is None else weight > 0
+    both = here[:, None] & here
+    same = labels[:, None] == labels
+    # Not -inf: logsumexp over nothing would have a NaN gradient.
+    absent = torch.finfo(distance.dtype).min / 4
+    push = torch.where(both & ~same, margin - distance, absent).logsumexp(1)
+    violation = torch.logaddexp(push[:, None], push) + distance
+    pairs = (both & same).to(distance.dtype).triu(diagonal=1)
+    total = (pairs * violation.clamp(min=0).square()).sum()
+    return total / (2 * pairs.sum()).clamp(min=1)

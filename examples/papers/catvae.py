@@ -6,8 +6,8 @@ prints error, accuracy under the best matching, NMI and the accuracy of 1-NN amo
 labelled features, and adds a line to results/catvae.jsonl. ``--curve`` notes error and
 1-NN accuracy of every epoch. A run that was stopped goes on where it was when started
 again. ``--labels 60000`` on MNIST is the paper's "All". DIR holds mnist/ and
-fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the paper uses MNIST alone, and its
-settings are taken for the others.
+fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the paper uses MNIST alone, and
+its settings are taken for the others.
 """
 
 import sys

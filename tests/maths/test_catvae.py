@@ -16,6 +16,7 @@ from sksemi._catvae import (
     feature_distances,
     nearest_neighbor_accuracy,
 )
+from sksemi._losses import lifted_structured_loss
 
 
 def tensor(values):
@@ -45,6 +46,7 @@ def make_catvae(**settings):
             "assignment": "probability",
             "temperature": 1.0,
             "alpha": 0.6,
+            "margin": 1.0,
             "weights": dict.fromkeys(TERMS, 1.0),
             "input_noise": 0.0,
             "max_shift": 0,
@@ -257,7 +259,7 @@ def test_terms_of_the_loss(assignment):
     terms, monitors = model.loss(x, y, torch.zeros(()))
 
     torch.manual_seed(1)
-    f = model.encode(x)
+    f = model.embed(x) / model.embed(x).norm(dim=1, keepdim=True)
     logits = model.q_c(f)
     c = nn.functional.gumbel_softmax(logits, 0.7)
     q = logits.softmax(1)
@@ -273,16 +275,13 @@ def test_terms_of_the_loss(assignment):
     def of_all(values):  # equation 17
         return 0.6 * np.mean(values[:4]) + 0.4 * np.mean(values[4:])
 
-    others = [[k for k in range(3) if k != assigned[i]] for i in range(9)]
     expected = {
         "reconstruction": 2 * (x - x_hat).square().mean().item(),
         "categorical": 3 * (q * (3 * q).log()).sum(1).mean().item() / math.log(3),
         "assignment": 5 * assignment_loss(p, torch.tensor(assigned)).mean().item(),
         "feature": 7 * of_all([mean_distance(i, assigned[i]) for i in range(9)]),
         "separation": 11
-        * of_all(
-            [np.mean([1 - mean_distance(i, k) for k in others[i]]) for i in range(9)]
-        ),
+        * lifted_structured_loss(model.embed(x), torch.tensor(assigned), 1.0).item(),
     }
     assert list(terms) == list(expected)
     for name, value in expected.items():
