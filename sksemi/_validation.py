@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import _fit_context  # noqa: F401
+from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
 from sklearn.utils._param_validation import Interval, StrOptions  # noqa: F401
 from sklearn.utils.validation import validate_data
 
@@ -354,7 +355,7 @@ def check_classes(y, classes, n_samples):
         ) from None
 
 
-def check_y_score(y, n_samples):
+def check_y_score(y, n_samples, stacklevel=3):
     """Labels to score against, and which rows have one: see `check_y`."""
     codes, labels = check_y(y, n_samples)
     labelled = codes >= 0
@@ -362,6 +363,6 @@ def check_y_score(y, n_samples):
         warnings.warn(
             "y has no labelled row (all are -1): the score is nan.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return labelled, labels[codes[labelled]]
