@@ -225,7 +225,8 @@ class DeepEstimator(BaseEstimator):
                 )
         self.model_ = model.cpu().eval()
         self.n_iter_ = state["epoch"]
-        vars(self).pop("_state", None)
+        for name in ("_state", "_epochs"):
+            vars(self).pop(name, None)
         if self.warm_start:
             self._state = map_tensors(torch.Tensor.cpu, state)
         proba = self._predict_proba(rows)
@@ -510,6 +511,8 @@ class _EpochTasks:
         self.history = list(history)
         self.n_done = 0
         self.best, self.n_worse = np.inf, 0
+        self.kept = None
+        estimator._epochs = self
         self._begin()
 
     def _begin(self):
@@ -548,14 +551,24 @@ class _EpochTasks:
         stop = stop or self._no_change(row)
         if not stop and self.n_done < est.max_iter:
             self._begin()
+        elif self.kept is not None:
+            self.model.load_state_dict(self.kept)
         return stop
+
+    def keep_weights(self):
+        """Have the present weights put back when the epochs have ended."""
+        self.kept = map_tensors(torch.clone, self.model.state_dict())
+
+    def loss(self, row):
+        """Sum of the terms of an epoch."""
+        parameters = self.estimator.get_params()
+        return sum(row[name] for name in row if f"{name}_weight" in parameters)
 
     def _no_change(self, row):
         est = self.estimator
         if est.n_iter_no_change is None or row["epoch"] < est._schedule_length():
             return False
-        weights = (name for name in row if f"{name}_weight" in est.get_params())
-        loss = sum(row[name] for name in weights)
+        loss = self.loss(row)
         self.n_worse = self.n_worse + 1 if loss > self.best - est.tol else 0
         self.best = min(self.best, loss)
         return self.n_worse >= est.n_iter_no_change
@@ -571,6 +584,7 @@ class _EpochTasks:
             "model_": model.cpu().eval(),
             "n_iter_": state["epoch"],
             "history_": list(self.history),
+            "_epochs": None,
         }
         if self.estimator.warm_start:
             attributes["_state"] = map_tensors(torch.Tensor.cpu, state)

@@ -8,12 +8,18 @@ import numpy as np
 import torch
 from sklearn.base import _fit_context  # noqa: F401
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
-from sklearn.utils._param_validation import Interval, StrOptions  # noqa: F401
+from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
+from sklearn.utils._param_validation import (  # noqa: F401
+    Interval,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils.validation import validate_data
 
 UINT8_MAX = 255.0
-# What scikit-learn's callbacks keep on an estimator during a fit.
+# What is on an estimator during a fit alone: scikit-learn's callbacks, and our epochs.
 FIT_CONTEXT = (
+    "_epochs",
     "_callback_fit_ctx",
     "_skl_callbacks_to_teardown",
     "_parent_callback_ctx",
