@@ -204,7 +204,7 @@ def test_every_scorer_in_a_search(Estimator, digits):
     np.testing.assert_array_equal(scores["test_accuracy"], theirs)
     assert (scores["test_matched"] >= scores["test_accuracy"]).all()
     assert (scores["test_purity"] >= scores["test_matched"]).all()
-    assert ((0 < scores["test_auc"]) & (scores["test_auc"] < 1)).all()
+    assert ((scores["test_auc"] > 0) & (scores["test_auc"] < 1)).all()
     assert (scores["test_log"] < 0).all()
     # what scikit-learn's roc_auc cannot do with a clusterer
     two = np.where(y_partial < 0, -1, y > 4)
