@@ -217,7 +217,7 @@ class LatentSpaceDisplay:
     >>> from sksemi.inspection import LatentSpaceDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> est = GMVAEClusterer(max_iter=1, random_state=0).fit(X / 16, y)
-    >>> display = LatentSpaceDisplay.from_estimator(est, X / 16, y, n_samples=500)
+    >>> display = LatentSpaceDisplay.from_estimator(est, X[:500] / 16, y[:500])
     >>> display.coordinates.shape
     (500, 2)
     """
@@ -235,7 +235,7 @@ class LatentSpaceDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         legend : bool, default=True
-            Whether to name the labels beside the axes.
+            Whether to name the labels beside the axes, if there are at most 30.
         **scatter_kw : dict
             Passed to ``matplotlib.pyplot.scatter``.
 
@@ -270,8 +270,9 @@ class LatentSpaceDisplay:
         else:
             ax.set_xlabel(self.axis_names[0])
             ax.set_ylabel(self.axis_names[1])
-        if legend and self.y is not None:
+        if legend and 0 < len(names) <= 30:
             ax.legend(
+                ncols=1 + (len(names) > 15),
                 loc="center left",
                 bbox_to_anchor=(1, 0.5),
                 frameon=False,
@@ -463,9 +464,9 @@ class SampleGridDisplay:
     >>> from sklearn.datasets import load_digits
     >>> from sksemi import GMVAEClusterer
     >>> from sksemi.inspection import SampleGridDisplay
-    >>> digits = load_digits()
-    >>> est = GMVAEClusterer(max_iter=1, random_state=0)
-    >>> est = est.fit(digits.images / 16, digits.target)
+    >>> X, y = load_digits(return_X_y=True)
+    >>> est = GMVAEClusterer(image_shape=(1, 8, 8), network="mlp", max_iter=1)
+    >>> est = est.fit(X / 16, y)
     >>> SampleGridDisplay.from_estimator(est, n_columns=5).images.shape
     (10, 5, 8, 8)
     """
@@ -652,9 +653,8 @@ class ReconstructionDisplay:
     >>> from sklearn.datasets import load_digits
     >>> from sksemi import GMVAEClusterer
     >>> from sksemi.inspection import ReconstructionDisplay
-    >>> digits = load_digits()
-    >>> X = digits.images / 16
-    >>> est = GMVAEClusterer(max_iter=1, random_state=0).fit(X, digits.target)
+    >>> X = load_digits().images / 16
+    >>> est = GMVAEClusterer(network="mlp", max_iter=1).fit(X)
     >>> display = ReconstructionDisplay.from_estimator(est, X[:20])
     >>> display.reconstructions.shape
     (20, 8, 8)
@@ -811,7 +811,7 @@ class ClusterExamplesDisplay:
     >>> from sksemi import GMVAEClusterer
     >>> from sksemi.inspection import ClusterExamplesDisplay
     >>> X = load_digits().images / 16
-    >>> est = GMVAEClusterer(12, max_iter=1, random_state=0).fit(X)
+    >>> est = GMVAEClusterer(12, network="mlp", max_iter=1).fit(X)
     >>> ClusterExamplesDisplay.from_estimator(est, X, n_examples=5).images.shape
     (12, 5, 8, 8)
     """
@@ -1006,7 +1006,7 @@ class HistoryDisplay:
     >>> from sksemi import GMVAEClusterer
     >>> from sksemi.inspection import HistoryDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> est = GMVAEClusterer(max_iter=3, random_state=0).fit(X / 16, y)
+    >>> est = GMVAEClusterer(max_iter=2).fit(X / 16, y)
     >>> display = HistoryDisplay.from_estimator(est, names=["reconstruction", "kl_z"])
     >>> len(display.axes_)
     2

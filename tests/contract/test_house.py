@@ -126,8 +126,12 @@ def test_public_functions_are_documented(name, function):
 
 @pytest.mark.parametrize("name", ["sksemi", *(f"sksemi.{m}" for m in MODULES)])
 def test_examples_in_docstrings(name):
+    if name == "sksemi.inspection":
+        pytest.importorskip("matplotlib").use("Agg")
     result = doctest.testmod(
         importlib.import_module(name),
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
+    if name == "sksemi.inspection":
+        importlib.import_module("matplotlib.pyplot").close("all")
     assert result.failed == 0
