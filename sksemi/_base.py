@@ -74,6 +74,10 @@ def as_tensor(X):
 class DeepEstimator(BaseEstimator):
     """What all estimators share."""
 
+    # scikit-learn's names for the link in the HTML representation
+    _doc_link_module = "sksemi"
+    _doc_link_template = _validation.DOC_LINK
+
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],

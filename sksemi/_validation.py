@@ -17,6 +17,10 @@ from sklearn.utils._param_validation import (  # noqa: F401
 from sklearn.utils.validation import validate_data
 
 UINT8_MAX = 255.0
+# The page of an estimator that notebooks link to. There is no published documentation
+# yet: this is where ``sphinx-build docs docs/_build`` writes it, seen from the root of
+# the repository. To be replaced by the address once there is one.
+DOC_LINK = "docs/_build/generated/{estimator_module}.{estimator_name}.html"
 # What is on an estimator during a fit alone: scikit-learn's callbacks, and our epochs.
 FIT_CONTEXT = (
     "_epochs",

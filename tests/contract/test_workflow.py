@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import re
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -343,6 +345,47 @@ def test_fit_predict_uses_y(Estimator, digits):
     np.testing.assert_array_equal(labels, est.labels_)
     np.testing.assert_array_equal(labels, est.predict(X))
     assert len(est.classes_) == 10
+
+
+@every_estimator
+def test_html_representation_links_to_the_documentation(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK)
+    link = f"docs/_build/generated/sksemi.{Estimator.__name__}.html"
+    for html in (
+        est._repr_html_(),
+        est.fit(X, y_partial)._repr_html_(),
+        make_pipeline(MinMaxScaler(), est)._repr_html_(),
+    ):
+        assert f'href="{link}"' in html
+        assert f"Documentation for {Estimator.__name__}" in html
+    # and the page it names is made by the documentation
+    api = Path(__file__).parents[2] / "docs" / "api.rst"
+    if api.exists():
+        assert re.search(rf"^   {Estimator.__name__}$", api.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize("Estimator", having("transform"))
+def test_set_output_names_columns(Estimator, container, digits):
+    X, _, y_partial = digits
+    module = pytest.importorskip(container)
+    est = Estimator(**QUICK).set_output(transform=container)
+    frame = est.fit(X, y_partial).transform(X)
+    assert isinstance(frame, module.DataFrame)
+    name = Estimator.__name__.lower()
+    names = [f"{name}{k}" for k in range(frame.shape[1])]
+    assert list(frame.columns) == names == est.get_feature_names_out().tolist()
+    plain = clone(est).set_output(transform="default").fit(X, y_partial).transform(X)
+    np.testing.assert_array_equal(np.asarray(frame), plain)
+    # rows keep their index, in a Pipeline and from fit_transform too
+    if container == "pandas":
+        rows = module.DataFrame(X, index=np.arange(len(X)) + 7)
+        rows.columns = [f"pixel {k}" for k in range(64)]
+        pipe = make_pipeline(MinMaxScaler(), clone(est)).set_output(transform="pandas")
+        frame = pipe.fit_transform(rows, y_partial)
+        assert (frame.index == rows.index).all()
+        assert list(frame.columns) == names
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
