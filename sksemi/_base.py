@@ -531,6 +531,7 @@ class _EpochTasks:
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
+        self.rng = state["rng"]
         self.history.append(row)
         # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
         # that to its scorers, as it would sample weights.
@@ -556,12 +557,14 @@ class _EpochTasks:
         if not stop and self.n_done < est.max_iter:
             self._begin()
         elif self.kept is not None:
-            self.model.load_state_dict(self.kept)
+            weights, rng = self.kept
+            self.model.load_state_dict(weights)
+            set_rng_state(rng, self.device)  # for after_training
         return stop
 
     def keep_weights(self):
-        """Have the present weights put back when the epochs have ended."""
-        self.kept = map_tensors(torch.clone, self.model.state_dict())
+        """Have the epochs end as if this one had been the last."""
+        self.kept = map_tensors(torch.clone, (self.model.state_dict(), self.rng))
 
     def loss(self, row):
         """Sum of the terms of an epoch."""
