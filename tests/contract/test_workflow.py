@@ -12,7 +12,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback import ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -223,19 +223,6 @@ def test_scoring_monitor(Estimator, digits):
     assert len(epochs) == 3
     assert epochs.iloc[-1] == whole == est.score(X, y)
     assert epochs.iloc[0] != whole
-
-
-@every_estimator
-def test_progress_bar_alone_and_in_a_search(Estimator, digits, capsys):
-    X, y, y_partial = digits
-    Estimator(**QUICK).set_callbacks(ProgressBar()).fit(X, y_partial)
-    assert Estimator.__name__ in capsys.readouterr().out
-    pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK))
-    search = GridSearchCV(
-        pipe, {f"{Estimator.__name__.lower()}__batch_size": [64, 200]}, cv=2
-    )
-    search.set_callbacks(ProgressBar()).fit(X, y)
-    assert "GridSearchCV" in capsys.readouterr().out
 
 
 @every_estimator
