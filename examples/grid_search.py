@@ -37,9 +37,8 @@ y_partial = mask_labels(y_train, 100, random_state=0)  # -1 = unlabelled
 # The method is a step of a Pipeline, so that it can be searched over as well.
 settings = {"max_iter": args.epochs, "random_state": 0}
 first = GMVAEClusterer(**settings)
-others = [name for name in sksemi.__all__ if name != "GMVAEClusterer"]
-if others:
-    second = getattr(sksemi, others[0])(**settings)
+if hasattr(sksemi, "CatVAEClusterer"):
+    second = sksemi.CatVAEClusterer(**settings)
 else:
     second = GMVAEClusterer(network="conv", image_shape=(1, 8, 8), **settings)
 grid = [
