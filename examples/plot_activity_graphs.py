@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="plot_activity_graphs.png")
-parser.add_argument("--epochs", type=int, default=60)
+parser.add_argument("--epochs", type=int, default=150)
 args = parser.parse_args()
 
 digits = load_digits()
@@ -32,9 +32,9 @@ for epochs, row in zip((1, args.epochs), axes, strict=True):
     est = ACOLClusterer(10, max_iter=epochs, random_state=0).fit(X)
     display = ActivityGraphDisplay.from_estimator(est, X, y, ax=row)
     print(
-        f"{epochs} epochs: {display.n_components_} disjoint subgraphs, accuracy under "
+        f"epoch {epochs}: {display.n_components_} disjoint subgraphs, accuracy under "
         f"matching {est.score(X, y):.3f}"
     )
-    row[0].set_ylabel(f"{epochs} epochs")
+    row[0].set_ylabel(f"epoch {epochs}")
 figure.savefig(args.output, dpi=100)
 print(f"Picture: {args.output}")

@@ -1224,7 +1224,8 @@ class ActivityGraphDisplay:
             colors = [tuple(colors[code])[:3] for code in codes]
             panel.scatter(*where.T, c=colors, **settings)
             components.append(connected_components(weight > self.threshold)[0])
-            panel.set_title(f"{name}\n{components[-1]} disjoint subgraphs")
+            plural = "s" if components[-1] > 1 else ""
+            panel.set_title(f"{name}\n{components[-1]} disjoint subgraph{plural}")
             panel.set_xticks([])
             panel.set_yticks([])
         self.n_components_ = tuple(int(n) for n in components)
