@@ -10,6 +10,7 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_title = "sksemi"
-exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates"]
 # labels of scikit-learn in docstrings that are inherited
 suppress_warnings = ["ref.ref"]

@@ -74,6 +74,10 @@ def as_tensor(X):
 class DeepEstimator(BaseEstimator):
     """What all estimators share."""
 
+    # scikit-learn's names for the link in the HTML representation
+    _doc_link_module = "sksemi"
+    _doc_link_template = _validation.DOC_LINK
+
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -225,7 +229,8 @@ class DeepEstimator(BaseEstimator):
                 )
         self.model_ = model.cpu().eval()
         self.n_iter_ = state["epoch"]
-        vars(self).pop("_state", None)
+        for name in ("_state", "_epochs"):
+            vars(self).pop(name, None)
         if self.warm_start:
             self._state = map_tensors(torch.Tensor.cpu, state)
         proba = self._predict_proba(rows)
@@ -525,6 +530,8 @@ class _EpochTasks:
         self.history = list(history)
         self.n_done = 0
         self.best, self.n_worse = np.inf, 0
+        self.kept = None
+        estimator._epochs = self
         self._begin()
 
     def _begin(self):
@@ -539,6 +546,7 @@ class _EpochTasks:
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
+        self.rng = state["rng"]
         self.history.append(row)
         # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
         # that to its scorers, as it would sample weights.
@@ -563,14 +571,26 @@ class _EpochTasks:
         stop = stop or self._no_change(row)
         if not stop and self.n_done < est.max_iter:
             self._begin()
+        elif self.kept is not None:
+            weights, rng = self.kept
+            self.model.load_state_dict(weights)
+            set_rng_state(rng, self.device)  # for after_training
         return stop
+
+    def keep_weights(self):
+        """Have the epochs end as if this one had been the last."""
+        self.kept = map_tensors(torch.clone, (self.model.state_dict(), self.rng))
+
+    def loss(self, row):
+        """Sum of the terms of an epoch."""
+        parameters = self.estimator.get_params()
+        return sum(row[name] for name in row if f"{name}_weight" in parameters)
 
     def _no_change(self, row):
         est = self.estimator
         if est.n_iter_no_change is None or row["epoch"] < est._schedule_length():
             return False
-        weights = (name for name in row if f"{name}_weight" in est.get_params())
-        loss = sum(row[name] for name in weights)
+        loss = self.loss(row)
         self.n_worse = self.n_worse + 1 if loss > self.best - est.tol else 0
         self.best = min(self.best, loss)
         return self.n_worse >= est.n_iter_no_change
@@ -586,6 +606,7 @@ class _EpochTasks:
             "model_": model.cpu().eval(),
             "n_iter_": state["epoch"],
             "history_": list(self.history),
+            "_epochs": None,
         }
         if self.estimator.warm_start:
             attributes["_state"] = map_tensors(torch.Tensor.cpu, state)

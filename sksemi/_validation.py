@@ -7,12 +7,23 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import _fit_context  # noqa: F401
-from sklearn.utils._param_validation import Interval, StrOptions  # noqa: F401
+from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
+from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
+from sklearn.utils._param_validation import (  # noqa: F401
+    Interval,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils.validation import validate_data
 
 UINT8_MAX = 255.0
-# What scikit-learn's callbacks keep on an estimator during a fit.
+# The page of an estimator that notebooks link to. There is no published documentation
+# yet: this is where ``sphinx-build docs docs/_build`` writes it, seen from the root of
+# the repository. To be replaced by the address once there is one.
+DOC_LINK = "docs/_build/generated/{estimator_module}.{estimator_name}.html"
+# What is on an estimator during a fit alone: scikit-learn's callbacks, and our epochs.
 FIT_CONTEXT = (
+    "_epochs",
     "_callback_fit_ctx",
     "_skl_callbacks_to_teardown",
     "_parent_callback_ctx",
@@ -393,7 +404,7 @@ def check_classes(y, classes, n_samples):
         ) from None
 
 
-def check_y_score(y, n_samples):
+def check_y_score(y, n_samples, stacklevel=3):
     """Labels to score against, and which rows have one: see `check_y`."""
     codes, labels = check_y(y, n_samples)
     labelled = codes >= 0
@@ -401,6 +412,6 @@ def check_y_score(y, n_samples):
         warnings.warn(
             "y has no labelled row (all are -1): the score is nan.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return labelled, labels[codes[labelled]]

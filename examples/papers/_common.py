@@ -1,7 +1,6 @@
 """What the scripts of this folder share: data, label draws, checkpoints, records."""
 
 import argparse
-import gzip
 import json
 import os
 import platform
@@ -16,6 +15,7 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 
 import sksemi
+from sksemi import datasets
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
@@ -62,42 +62,15 @@ def parser(description, datasets):
     return p
 
 
-def _read_idx(path):
-    with gzip.open(path, "rb") as file:
-        raw = file.read()
-    n_dims = raw[3]
-    shape = np.frombuffer(raw, ">i4", n_dims, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
-
-
 def load(name, folder):
     """Training and test images, uint8, channels first, and their labels."""
-    if name in ("mnist", "fashion-mnist"):
-        files = [
-            f"{part}-{kind}-ubyte.gz"
-            for part in ("train", "t10k")
-            for kind in ("images-idx3", "labels-idx1")
-        ]
-        X, y, X_test, y_test = (_read_idx(folder / name / file) for file in files)
-    else:
-        with np.load(folder / f"{name}.npz") as file:
-            if name == "usps":
-                X, y, X_test, y_test = (
-                    file[key] for key in ("X_train", "y_train", "X_test", "y_test")
-                )
-            else:  # the part of SVHN at hand: our own split, not the official one
-                X, y = file["X_test"], file["y_test"]
-                X, X_test = X[:SVHN_TRAIN], X[SVHN_TRAIN:]
-                y, y_test = y[:SVHN_TRAIN], y[SVHN_TRAIN:]
-    side = {"mnist": 28, "fashion-mnist": 28, "usps": 16, "svhn": 32}[name]
-    channels = 3 if name == "svhn" else 1
-
-    def images(X):
-        if channels == 3 and X.ndim == 4 and X.shape[-1] == 3:
-            X = X.transpose(0, 3, 1, 2)
-        return np.ascontiguousarray(X.reshape(len(X), channels, side, side))
-
-    return images(X), y.astype(int), images(X_test), y_test.astype(int)
+    fetch = getattr(datasets, f"fetch_{name.replace('-', '_')}")
+    bunch = fetch(data_home=folder)
+    train, test = bunch.train, bunch.test
+    if len(train) == 0:  # a part of SVHN: our own split of it, not the official one
+        train, test = test[:SVHN_TRAIN], test[SVHN_TRAIN:]
+    images = bunch.images if bunch.images.ndim == 4 else bunch.images[:, None]
+    return images[train], bunch.target[train], images[test], bunch.target[test]
 
 
 def split(args):

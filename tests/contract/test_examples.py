@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import sksemi
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -38,3 +40,33 @@ def test_quickstart(tmp_path):
     assert len(accuracies) == 4
     assert accuracies[0] > 0.85
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_grid_search(tmp_path):
+    pytest.importorskip("rich")
+    lines = run("grid_search.py", "--epochs", "1", folder=tmp_path)
+    table = lines[[line.startswith("method ") for line in lines].index(True) + 1 :]
+    scores = [re.search(r"(0\.\d{3}) \+- 0\.\d{3} +\d", line) for line in table[:4]]
+    accuracies = [float(score[1]) for score in scores]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert "397 test rows" in lines[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("plot_latent_space", ("GMVAEClusterer", "transform")),
+        ("plot_samples", ("GMVAEClusterer", "sample")),
+        ("plot_latent_plane", ("CaGeMGenerator", "sample")),
+        ("plot_activity_graphs", ("ACOLClusterer", "activations")),
+    ],
+)
+def test_pictures(name, needs, tmp_path):
+    pytest.importorskip("matplotlib")
+    if not hasattr(getattr(sksemi, needs[0], None), needs[1]):
+        pytest.skip(f"{needs[0]} has no {needs[1]}")
+    lines = run(f"{name}.py", "--epochs", "2", folder=tmp_path)
+    assert lines[-1] == f"Picture: {name}.png"
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000

@@ -54,7 +54,20 @@ def test_dependencies_are_the_five_named():
     import sys
 
     third_party = roots - set(sys.stdlib_module_names) - {"sksemi"}
-    assert third_party <= {"numpy", "scipy", "sklearn", "torch", "joblib"}
+    # matplotlib: in functions of inspection.py alone, see the next test
+    five = {"numpy", "scipy", "sklearn", "torch", "joblib"}
+    assert third_party <= five | {"matplotlib"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_matplotlib_is_imported_in_functions_of_inspection_alone(name):
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+    imports = [
+        ast.unparse(node)
+        for node in (tree.body if name == "inspection" else ast.walk(tree))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert not any("matplotlib" in line for line in imports if "check_" not in line)
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -113,8 +126,12 @@ def test_public_functions_are_documented(name, function):
 
 @pytest.mark.parametrize("name", ["sksemi", *(f"sksemi.{m}" for m in MODULES)])
 def test_examples_in_docstrings(name):
+    if name == "sksemi.inspection":
+        pytest.importorskip("matplotlib").use("Agg")
     result = doctest.testmod(
         importlib.import_module(name),
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
+    if name == "sksemi.inspection":
+        importlib.import_module("matplotlib.pyplot").close("all")
     assert result.failed == 0

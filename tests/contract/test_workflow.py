@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import re
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback import ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -224,19 +226,6 @@ def test_scoring_monitor(Estimator, digits):
 
 
 @every_estimator
-def test_progress_bar_alone_and_in_a_search(Estimator, digits, capsys):
-    X, y, y_partial = digits
-    Estimator(**QUICK).set_callbacks(ProgressBar()).fit(X, y_partial)
-    assert Estimator.__name__ in capsys.readouterr().out
-    pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK))
-    search = GridSearchCV(
-        pipe, {f"{Estimator.__name__.lower()}__batch_size": [64, 200]}, cv=2
-    )
-    search.set_callbacks(ProgressBar()).fit(X, y)
-    assert "GridSearchCV" in capsys.readouterr().out
-
-
-@every_estimator
 def test_verbose_prints_a_line_per_epoch(Estimator, digits, capsys):
     X, _, y_partial = digits
     Estimator(**QUICK, verbose=1).fit(X, y_partial)
@@ -343,6 +332,47 @@ def test_fit_predict_uses_y(Estimator, digits):
     np.testing.assert_array_equal(labels, est.labels_)
     np.testing.assert_array_equal(labels, est.predict(X))
     assert len(est.classes_) == 10
+
+
+@every_estimator
+def test_html_representation_links_to_the_documentation(Estimator, digits):
+    X, _, y_partial = digits
+    est = Estimator(**QUICK)
+    link = f"docs/_build/generated/sksemi.{Estimator.__name__}.html"
+    for html in (
+        est._repr_html_(),
+        est.fit(X, y_partial)._repr_html_(),
+        make_pipeline(MinMaxScaler(), est)._repr_html_(),
+    ):
+        assert f'href="{link}"' in html
+        assert f"Documentation for {Estimator.__name__}" in html
+    # and the page it names is made by the documentation
+    api = Path(__file__).parents[2] / "docs" / "api.rst"
+    if api.exists():
+        assert re.search(rf"^   {Estimator.__name__}$", api.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize("Estimator", having("transform"))
+def test_set_output_names_columns(Estimator, container, digits):
+    X, _, y_partial = digits
+    module = pytest.importorskip(container)
+    est = Estimator(**QUICK).set_output(transform=container)
+    frame = est.fit(X, y_partial).transform(X)
+    assert isinstance(frame, module.DataFrame)
+    name = Estimator.__name__.lower()
+    names = [f"{name}{k}" for k in range(frame.shape[1])]
+    assert list(frame.columns) == names == est.get_feature_names_out().tolist()
+    plain = clone(est).set_output(transform="default").fit(X, y_partial).transform(X)
+    np.testing.assert_array_equal(np.asarray(frame), plain)
+    # rows keep their index, in a Pipeline and from fit_transform too
+    if container == "pandas":
+        rows = module.DataFrame(X, index=np.arange(len(X)) + 7)
+        rows.columns = [f"pixel {k}" for k in range(64)]
+        pipe = make_pipeline(MinMaxScaler(), clone(est)).set_output(transform="pandas")
+        frame = pipe.fit_transform(rows, y_partial)
+        assert (frame.index == rows.index).all()
+        assert list(frame.columns) == names
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

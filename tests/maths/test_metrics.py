@@ -1,12 +1,23 @@
-"""clustering_accuracy, purity and mask_labels against enumeration and laws."""
+"""Metrics, scorers and mask_labels against enumeration, scikit-learn and laws."""
 
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from sksemi.datasets import mask_labels
-from sksemi.metrics import clustering_accuracy, purity
+from sksemi.metrics import (
+    clustering_accuracy,
+    clustering_accuracy_scorer,
+    labeled_accuracy,
+    labeled_neg_log_loss,
+    labeled_roc_auc,
+    purity,
+    purity_scorer,
+)
 
 
 def brute_force_accuracy(y, labels, k):
@@ -108,3 +119,101 @@ def test_every_class_is_equally_likely_to_get_the_extra_label():
         extra += [np.sum(masked == k) == 2 for k in range(3)]
     assert extra.sum() == n
     assert (abs(extra - n / 3) < 5 * (n * 2 / 9) ** 0.5).all()
+
+
+# ------------------------------------------------------------------ scorers
+
+
+class Fixed:
+    """Something fitted whose answers are columns of X."""
+
+    def __init__(self, classes):
+        self.classes_ = np.asarray(classes)
+
+    def predict_proba(self, X):
+        return np.asarray(X, dtype=float)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+def fixed(n_classes, *, names=None, seed=0, n=80):
+    """An estimator, X, all labels, and labels of which half are -1."""
+    rng = np.random.RandomState(seed)
+    proba = rng.dirichlet(np.ones(n_classes), size=n)
+    names = np.arange(n_classes) if names is None else np.array(names, object)
+    y = names[rng.randint(n_classes, size=n)]
+    partial = y.copy()
+    partial[rng.permutation(n)[: n // 2]] = -1
+    return Fixed(names), proba, y, partial
+
+
+SCORERS = [
+    clustering_accuracy_scorer,
+    purity_scorer,
+    labeled_accuracy,
+    labeled_roc_auc,
+    labeled_neg_log_loss,
+]
+
+
+@pytest.mark.parametrize("names", [None, ["zebra", "ant", "cluster 2"]])
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_scorers_leave_unlabelled_rows_out(scorer, names):
+    """On partly labelled rows, the score is that on the labelled ones alone."""
+    est, X, _, y = fixed(3, names=names)
+    labelled = np.array([label != -1 for label in y])
+    value = scorer(est, X[labelled], y[labelled])
+    assert scorer(est, X, y) == value
+    assert scorer(est, pd.DataFrame(X), pd.Series(y)) == value
+    assert scorer(est, X.tolist(), y) == value
+    with pytest.warns(UserWarning, match="no labelled row"):
+        assert np.isnan(scorer(est, X, np.full(len(X), -1)))
+    with pytest.raises(ValueError, match="inconsistent"):
+        scorer(est, X, y[:-1])
+
+
+def test_scorers_are_scikit_learns_where_all_rows_have_labels():
+    est, X, y, _ = fixed(3)
+    assert labeled_accuracy(est, X, y) == accuracy_score(y, est.predict(X))
+    assert labeled_neg_log_loss(est, X, y) == pytest.approx(-log_loss(y, X))
+    assert labeled_roc_auc(est, X, y) == pytest.approx(
+        roc_auc_score(y, X, multi_class="ovr")
+    )
+    est, X, y, _ = fixed(2)
+    assert labeled_roc_auc(est, X, y) == pytest.approx(roc_auc_score(y, X[:, 1]))
+    assert labeled_roc_auc(est, X, y) == pytest.approx(
+        roc_auc_score(1 - y, X[:, 0]), rel=1e-12
+    )
+
+
+def test_scorers_follow_the_order_of_classes():
+    """classes_ need not be sorted: "cluster 2" comes after "zebra" here."""
+    est, X, y, _ = fixed(3)
+    named, _, names, _ = fixed(3, names=["zebra", "ant", "cluster 2"])
+    for scorer in SCORERS:
+        assert scorer(named, X, names) == pytest.approx(scorer(est, X, y))
+
+
+def test_class_that_training_did_not_see():
+    """Its probability is 0: one half of the area, and a clipped logarithm."""
+    est, X, y, _ = fixed(3)
+    y[:10] = 7
+    areas = [roc_auc_score(y == k, X[:, k]) for k in range(3)]
+    assert labeled_roc_auc(est, X, y) == pytest.approx(np.mean([*areas, 0.5]))
+    log_proba = np.log(np.append(X, np.full((80, 1), np.finfo(float).eps), axis=1))
+    expected = log_proba[np.arange(80), np.where(y == 7, 3, y)].mean()
+    assert labeled_neg_log_loss(est, X, y) == pytest.approx(expected)
+
+
+def test_cluster_without_label_has_no_say_in_the_area():
+    est, X, y, _ = fixed(4)
+    y = np.minimum(y, 2)
+    areas = [roc_auc_score(y == k, X[:, k]) for k in range(3)]
+    assert labeled_roc_auc(est, X, y) == pytest.approx(np.mean(areas))
+
+
+def test_area_of_one_class_is_not_defined():
+    est, X, _, _ = fixed(3)
+    with pytest.warns(UndefinedMetricWarning, match="one class only"):
+        assert np.isnan(labeled_roc_auc(est, X, np.ones(len(X), int)))

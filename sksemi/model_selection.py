@@ -1,0 +1,165 @@
+"""Splits of rows of which only some carry a label."""
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+from sklearn.utils import indexable
+
+from sksemi import _validation
+
+__all__ = ["PartialLabelKFold", "PartialLabelShuffleSplit"]
+
+
+def _labelled_and_not(splitter, X, y, groups):
+    """Numbers of the labelled rows, of the others, and the former's classes."""
+    if y is None:
+        raise ValueError(
+            f"The 'y' parameter should not be None: {type(splitter).__name__} splits "
+            "the labelled rows. Use KFold for rows without any label."
+        )
+    _, y, _ = indexable(X, y, groups)
+    codes, _ = _validation.check_y(y, len(y))
+    labelled, unlabelled = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
+    if len(labelled) == 0:
+        raise ValueError(
+            f"y has no labelled row (all are -1), and {type(splitter).__name__} tests "
+            "on labelled rows. Use KFold for rows without any label."
+        )
+    return labelled, unlabelled, codes[labelled]
+
+
+class PartialLabelKFold(StratifiedKFold):
+    """Stratified folds of the labelled rows; the unlabelled ones are always in train.
+
+    Every labelled row is in one test fold, every test fold holds labelled rows only,
+    with about the same part of every class, and every training set holds all rows that
+    have no label.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds. Must be at least 2.
+
+    shuffle : bool, default=False
+        Whether to shuffle each class's rows before they are dealt to the folds.
+
+    random_state : int, RandomState instance or None, default=None
+        With ``shuffle``, the seed of the order.
+
+    See Also
+    --------
+    PartialLabelShuffleSplit : Random splits of the labelled rows.
+    sklearn.model_selection.StratifiedKFold : For rows that all carry a label.
+
+    Notes
+    -----
+    A class with fewer labels than folds is in some test fold whole, or missing from
+    it; there is a warning, as from StratifiedKFold. With one label, the fold that tests
+    on it has no row of the class to train on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksemi.model_selection import PartialLabelKFold
+    >>> X = np.zeros((7, 2))
+    >>> y = [0, 1, -1, 0, 1, -1, -1]
+    >>> for train, test in PartialLabelKFold(n_splits=2).split(X, y):
+    ...     print(train, test)
+    [2 3 4 5 6] [0 1]
+    [0 1 2 5 6] [3 4]
+    """
+
+    def split(self, X, y, groups=None):
+        """Generate the rows to train on and the rows to test on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, -1 for rows without one.
+        groups : object
+            Always ignored, exists for compatibility.
+
+        Yields
+        ------
+        train : ndarray
+            Row numbers of a training set, sorted.
+        test : ndarray
+            Row numbers of the test fold, sorted.
+
+        Raises
+        ------
+        ValueError
+            If y is None or has no label, or if every class has fewer labels than there
+            are folds.
+        """
+        labelled, unlabelled, codes = _labelled_and_not(self, X, y, groups)
+        for train, test in super().split(codes, codes):
+            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[test]
+
+
+class PartialLabelShuffleSplit(StratifiedShuffleSplit):
+    """Random stratified splits of the labelled rows; the others are always in train.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of splits.
+
+    test_size : float or int, default=None
+        The labelled rows to test on: a part between 0 and 1 of them, or their number.
+        None is what ``train_size`` leaves, or a tenth.
+
+    train_size : float or int, default=None
+        The labelled rows to train on, beside all unlabelled ones: a part between 0 and
+        1 of the labelled rows, or their number. None is what ``test_size`` leaves.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the splits.
+
+    See Also
+    --------
+    PartialLabelKFold : Folds in which every labelled row is tested on once.
+    sklearn.model_selection.StratifiedShuffleSplit : For rows that all carry a label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksemi.model_selection import PartialLabelShuffleSplit
+    >>> y = np.array([0, 1, -1, 0, 1, -1, -1])
+    >>> splits = PartialLabelShuffleSplit(n_splits=3, test_size=0.5, random_state=0)
+    >>> for train, test in splits.split(np.zeros((7, 2)), y):
+    ...     print(len(train), sorted(y[test].tolist()))
+    5 [0, 1]
+    5 [0, 1]
+    5 [0, 1]
+    """
+
+    def split(self, X, y, groups=None):
+        """Generate the rows to train on and the rows to test on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, -1 for rows without one.
+        groups : object
+            Always ignored, exists for compatibility.
+
+        Yields
+        ------
+        train : ndarray
+            Row numbers of a training set, sorted.
+        test : ndarray
+            Row numbers of the test set, in random order.
+
+        Raises
+        ------
+        ValueError
+            If y is None or has no label, if a class has a single label, or if there
+            are fewer labelled rows than ``test_size`` and ``train_size`` need.
+        """
+        labelled, unlabelled, codes = _labelled_and_not(self, X, y, groups)
+        for train, test in super().split(codes, codes):
+            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[test]
