@@ -52,6 +52,7 @@ from sksemi._base import DeepEstimator
 from sksemi._losses import categorical_kl_to_uniform, named_rows
 from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, mlp, shift_images
 from sksemi._schedules import exponential_decay
+from sksemi._training import mean_and_spread
 from sksemi._validation import Interval, StrOptions, check_classes
 
 # Rows whose features start the clusters that no label names.
@@ -314,14 +315,9 @@ class GMVAE(nn.Module):
 
     def fit_units(self, batches):
         """Mean of every feature, and one unit for all: the mean deviation."""
-        n, total = 0, 0
-        for x, _ in batches:
-            n, total = n + len(x), total + x.double().sum(0)
-        mean = total / n
-        square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
-        self.p_x.location.copy_(mean)
-        unit = (square / n).mean().sqrt()
-        self.p_x.unit.copy_(torch.where(unit > 0, unit, 1.0))
+        location, unit = mean_and_spread(batches)
+        self.p_x.location.copy_(location)
+        self.p_x.unit.copy_(unit)
 
     @torch.no_grad()
     def fit_centers(self, batches):

@@ -8,7 +8,7 @@ It knows nothing of a model but its contract:
   have coarse labels, those of all rows of ``x`` are passed as ``parents``.
 - ``before_epoch(batches, epoch)`` and ``after_training(batches)``, both optional,
   are given the training rows in order as an iterable of ``(x, y)``, with -1 in ``y``
-  for unlabelled rows.
+  for unlabelled rows; its ``parents`` are their coarse labels, or None.
 """
 
 import math
@@ -126,6 +126,29 @@ class Minibatches:
         # every class gives its first row before any gives its second
         order = (self.rank + key[by_class]).argsort()
         return self.labelled[by_class[order[: self.n_labelled]]]
+
+
+def mean_and_spread(batches):
+    """Mean of every feature, and one standard deviation for all of them.
+
+    Parameters
+    ----------
+    batches : iterable of (x, y)
+        Read twice; ``x`` is (n_rows, n_features).
+
+    Returns
+    -------
+    mean : Tensor of shape (n_features,) of float64
+    spread : Tensor of shape () of float64
+        1 where all rows are equal.
+    """
+    n, total = 0, 0
+    for x, _ in batches:
+        n, total = n + len(x), total + x.double().sum(0)
+    mean = total / n
+    square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
+    spread = (square / n).mean().sqrt()
+    return mean, torch.where(spread > 0, spread, 1.0)
 
 
 def map_tensors(function, tree, kind=torch.Tensor):
@@ -269,6 +292,7 @@ def train(
             stacklevel=2,
         )
         model.load_state_dict(whole[0])
+        set_rng_state(whole[1]["rng"], device)
         interrupted = True
     if hasattr(model, "after_training"):
         model.after_training(data)
