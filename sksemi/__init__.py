@@ -1,6 +1,7 @@
 """Deep generative clustering and semi-supervised learning for scikit-learn."""
 
+from sksemi._acol import ACOLClusterer
 from sksemi._gmvae import GMVAEClusterer
 
-__all__ = ["GMVAEClusterer"]
+__all__ = ["ACOLClusterer", "GMVAEClusterer"]
 __version__ = "0.1.0.dev0"
