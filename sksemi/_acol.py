@@ -274,7 +274,9 @@ def kmeans_centers(features, n_clusters, means, n_init, rng):
 
 
 def convolutions(image_shape, feature_dim, activation, dropout, *, bfloat16):
-    """Table 2 of the paper up to F, for any image from 4x4 pixels up.
+    """Table 2 of the paper up to F, for any image from 8x8 pixels up.
+
+    Where it would leave less than 4x4 pixels, the second pooling is left out.
 
     Parameters
     ----------
@@ -293,14 +295,17 @@ def convolutions(image_shape, feature_dim, activation, dropout, *, bfloat16):
     nn.Module
         From (n, C, H, W) to (n, feature_dim).
     """
-    n_in, height, width = image_shape
+    n_in, *sides = image_shape
     layers = []
     for n_out, rate in zip((32, 64), dropout, strict=True):
         for n in (n_in, n_out):
             layers += [nn.Conv2d(n, n_out, 3, padding=1), activation()]
-        layers += [nn.MaxPool2d(2), nn.Dropout(rate)]
+        if min(sides) >= 8:
+            layers.append(nn.MaxPool2d(2))
+            sides = [side // 2 for side in sides]
+        layers.append(nn.Dropout(rate))
         n_in = n_out
-    n_left = n_in * (height // 4) * (width // 4)
+    n_left = n_in * math.prod(sides)
     layers += [nn.Flatten(), nn.Linear(n_left, feature_dim), activation()]
     return _Convolutions(layers, bfloat16)
 
@@ -931,22 +936,27 @@ class ACOLClusterer(
         x = as_tensor(X[:8]).to(torch.float32) / self._divisor(X)
         if self._image_shape is not None:
             x = x.unflatten(1, self._image_shape)
+        first = listed[0]
         with seeded(None, torch.device("cpu")):  # they may draw
             for i, function in enumerate(listed):
-                result = function(x.clone()) if callable(function) else x
+                if isinstance(function, str):
+                    continue
+                result = function(x.clone())
                 shape = getattr(result, "shape", None)
-                if shape != x.shape or not torch.is_floating_point(result):
+                floats = isinstance(result, torch.Tensor) and result.is_floating_point()
+                if shape != x.shape or not floats:
                     raise ValueError(
                         f"transformations[{i}], {function!r}, returned "
                         f"{type(result).__name__} of shape {shape} for a batch of "
                         f"shape {tuple(x.shape)}; it must return a float tensor of "
                         "the shape it was given."
                     )
-                if i == 0 and (function in REFLECTIONS[1:] or not result.equal(x)):
-                    raise ValueError(
-                        "The first of transformations must leave rows as they are: "
-                        'put "identity" first.'
-                    )
+            same = first == "identity" or (callable(first) and first(x).equal(x))
+        if not same:
+            raise ValueError(
+                "The first of transformations must leave rows as they are: put "
+                '"identity" first.'
+            )
 
     def _module_arguments(self, device):
         n_duplicates = self.n_duplicates

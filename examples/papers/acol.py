@@ -92,7 +92,7 @@ def add_arguments(p):
         "for svhn, else unit)",
     )
     p.add_argument(
-        "--every", type=int, default=10, help="epochs between checkpoints and scores"
+        "--every", type=int, default=20, help="epochs between checkpoints and scores"
     )
     return p
 
@@ -193,9 +193,7 @@ def main(args):
         **(
             {
                 "n_clusters": args.clusters,
-                "transformations": [
-                    TRANSFORMATIONS[i - 1] for i in args.transformations
-                ],
+                "transformations": names,
                 "random_state": args.seed,
                 "device": args.device,
                 "verbose": 1,

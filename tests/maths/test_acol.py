@@ -302,6 +302,16 @@ def test_parameters_of_the_papers_network(shape, count):
     assert len(rates) == 3
 
 
+@pytest.mark.parametrize(
+    ("shape", "left"),
+    [((1, 8, 8), 16), ((2, 15, 15), 49), ((1, 16, 40), 40), ((3, 9, 33), 64)],
+)
+def test_small_images_keep_four_pixels(shape, left):
+    net = convolutions(shape, 10, nn.ReLU, (0.0, 0.0), bfloat16=False)
+    assert net.layers[-2].in_features == 64 * left
+    assert net(torch.rand(2, *shape)).shape == (2, 10)
+
+
 def test_glorot_start():
     torch.manual_seed(0)
     model = build(n_features=200, hidden_layer_sizes=(300,), feature_dim=100)

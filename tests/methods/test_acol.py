@@ -17,7 +17,7 @@ from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
 CENTERS = [[-5, -5], [-5, 5], [5, -5], [5, 5]]
-QUICK = {"max_iter": 3, "random_state": 0, "device": "cpu"}
+QUICK = {"max_iter": 3, "random_state": 0, "device": "cpu", "feature_dim": 64}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_fourth_of_four_blobs_is_found_with_labels_for_three(blobs, seed):
 
 def test_labels_help(digits):
     X, X_test, y, y_test = digits
-    settings = {"random_state": 0, "max_iter": 30}
+    settings = {"random_state": 0, "max_iter": 40, "network": "mlp", "batch_size": 100}
     without = ACOLClusterer(10, **settings).fit(X)
     few = ACOLClusterer(**settings).fit(X, mask_labels(y, 100, random_state=0))
     every = ACOLClusterer(**settings).fit(X, y)
@@ -68,11 +68,11 @@ def test_labels_help(digits):
     assert few.history_[-1]["label"] < few.history_[0]["label"]
 
 
-def test_terms_fall(digits):
+def test_the_parents_are_learnt(digits):
     X, *_ = digits
-    history = ACOLClusterer(10, random_state=0, max_iter=40).fit(X).history_
+    est = ACOLClusterer(10, network="mlp", batch_size=100, random_state=0, max_iter=30)
+    history = est.fit(X).history_
     assert history[-1]["cross_entropy"] < 0.7 * history[0]["cross_entropy"]
-    assert history[-1]["affinity"] < history[0]["affinity"]
     assert history[-1]["parent_accuracy"] > history[0]["parent_accuracy"] + 0.2
 
 
@@ -189,9 +189,17 @@ def test_routing_of_parents(halves):
         labels = clone(pipe).fit_predict(X, parents=parents)
         np.testing.assert_array_equal(labels, direct.labels_)
         search = GridSearchCV(
-            pipe, {"acolclusterer__max_iter": [1, 2]}, cv=2, error_score="raise"
+            pipe,
+            {"acolclusterer__max_iter": [1, 2]},
+            cv=2,
+            # Pipeline.score passes sample_weight on, as it does to a PCA, in vain
+            scoring="adjusted_rand_score",
+            error_score="raise",
         ).fit(X, y, parents=parents)
         assert search.best_estimator_[-1].parents_.tolist() == ["left", "right"]
+        search = GridSearchCV(est, {"max_iter": [1, 2]}, cv=2, error_score="raise")
+        search.fit(X, y, parents=parents)
+        assert search.best_estimator_.parents_.tolist() == ["left", "right"]
 
 
 # ------------------------------------------------------------- transformations
@@ -223,7 +231,10 @@ BAD_TRANSFORMATIONS = {
     "unknown": (["identity", "shear"], "'shear'.*rotate_90"),
     "of tables": (["identity", "reflect_1"], "'reflect_1'; for images"),
     "not first": (["flip", "identity"], '"identity" first'),
-    "shape": (["identity", lambda x: x[:, :, 1:]], r"returned Tensor.*7, 8.*8, 8, 8"),
+    "shape": (
+        ["identity", lambda x: x[:, :, 1:]],
+        r"returned Tensor.*7, 8.*8, 1, 8, 8",
+    ),
     "no tensor": (["identity", lambda x: x.numpy()], "returned ndarray.*float tensor"),
     "no list": ("rotations", "'transformations'"),
 }
@@ -282,8 +293,8 @@ def test_callable_network(blobs):
 
 
 def test_clusters_of_digits(digits):
-    """Far from the paper's epochs, but no cluster is lost."""
+    """As a table: far above chance, and no cluster is lost."""
     X, _, y, _ = digits
-    est = ACOLClusterer(10, random_state=0).fit(X)
-    assert clustering_accuracy(y, est.labels_) > 0.5
+    est = ACOLClusterer(10, random_state=0).fit(X.reshape(len(X), -1))
+    assert clustering_accuracy(y, est.labels_) > 0.55
     assert len(np.unique(est.labels_)) == 10
