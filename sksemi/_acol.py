@@ -670,9 +670,9 @@ class ACOLClusterer(
     max_iter : int, default=100
         Number of epochs, each a pass over all rows.
 
-    batch_size : int, default=400
-        Rows in a training step. Affinity and balance are of a batch: they change with
-        its size. Up to half of the rows are labelled ones, drawn balanced over the
+    batch_size : int, default=200
+        Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
+        they change with its size. Up to half of the rows are labelled ones, drawn balanced over the
         labels.
 
     learning_rate : float, default=1e-3
@@ -823,7 +823,7 @@ class ACOLClusterer(
         frobenius_of="B",
         kmeans_n_init=10,
         max_iter=100,
-        batch_size=400,
+        batch_size=200,
         learning_rate=1e-3,
         tol=1e-4,
         n_iter_no_change=None,

@@ -50,6 +50,17 @@ PAPER = {
     "batch_size": 400,
     "learning_rate": 1e-3,
 }
+# Of a row of the history, what is printed after every part of a run.
+SAID = (
+    "acc",
+    "purity",
+    "acc_fitted_on_test",
+    "purity_fitted_on_test",
+    "explained",
+    "margin",
+    "consistency",
+    "stability",
+)
 # Rows on which clusterings of differently turned images are compared.
 COMPARED = 2000
 
@@ -245,18 +256,6 @@ def main(args):
     path.unlink()
     for name in results:
         print(f"{name}: {line[name]}")
-
-
-SAID = (
-    "acc",
-    "purity",
-    "acc_fitted_on_test",
-    "purity_fitted_on_test",
-    "explained",
-    "margin",
-    "consistency",
-    "stability",
-)
 
 
 if __name__ == "__main__":
