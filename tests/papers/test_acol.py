@@ -60,12 +60,11 @@ def test_stopped_run_is_resumed(data_dir, tmp_path, how):
     out = ["--data", data_dir, "--out", tmp_path / "resumed.jsonl"]
     command = [sys.executable, SCRIPT, *arguments, *checkpoint, *out]
     command = [str(part) for part in command]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    for line in first.stdout:
-        if line.startswith("Epoch 2"):
-            break
-    first.send_signal(how)
-    first.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        for line in first.stdout:
+            if line.startswith("Epoch 2"):
+                break
+        first.send_signal(how)
     assert not (tmp_path / "resumed.jsonl").exists()
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "Going on after epoch" in again.stdout
