@@ -235,6 +235,12 @@ def train(
     if state is not None and "optimizer" in state:
         state = map_tensors(torch.clone, state)
         optimizer.load_state_dict(state["optimizer"])
+        # A copy from a file is in another memory order than channels_last weights,
+        # and fused Adam goes by memory.
+        for weight, moments in optimizer.state.items():
+            for name, value in moments.items():
+                if value.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(value)
         for group in optimizer.param_groups:
             group["lr"] = rate
         if torch.equal(state["pool"].to(device), batches.pool):
