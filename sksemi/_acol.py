@@ -672,8 +672,8 @@ class ACOLClusterer(
 
     batch_size : int, default=200
         Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
-        they change with its size. Up to half of the rows are labelled ones, drawn balanced over the
-        labels.
+        they change with its size. Up to half of the rows are labelled ones, drawn
+        balanced over the labels.
 
     learning_rate : float, default=1e-3
         Step size of Adam.
