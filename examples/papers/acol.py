@@ -230,7 +230,8 @@ def main(args):
     while getattr(estimator, "n_iter_", 0) < n_epochs:
         done = getattr(estimator, "n_iter_", 0)
         before = getattr(estimator, "labels_", None)
-        part = min(args.every * args.passes, n_epochs - done)
+        step = args.every * args.passes
+        part = min(step - done % step, n_epochs - done)
         start = time.perf_counter()
         estimator.set_params(max_iter=part).fit(X, y_partial, parents)
         stopped = estimator.n_iter_ < done + part  # Ctrl-C: the last whole epoch
