@@ -195,9 +195,9 @@ class DeepEstimator(BaseEstimator):
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         if not resume:
             self._seed = seed
-        data = Data(*self._place(rows, codes, device), self._divisor(rows))
         if parents is not None:
-            data = data._replace(parents=torch.from_numpy(parents).to(device))
+            parents = torch.from_numpy(parents).to(device)
+        data = Data(*self._place(rows, codes, device), self._divisor(rows), parents)
 
         def restart(task):
             """Train a model, the earlier one on or a new one."""

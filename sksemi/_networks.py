@@ -229,12 +229,22 @@ class Units(nn.Module):
         """Rows in the data's units: (n, n_features) -> the same."""
         return self.location + self.unit * h
 
-    def fit(self, batches):
-        """Learn mean and unit, the mean deviation over features, from all rows."""
+    def fit(self, batches, *, pooled=False):
+        """Learn mean and unit, the mean deviation over features, from all rows.
+
+        Parameters
+        ----------
+        batches : iterable of (x, y)
+            Read twice; ``x`` is (n_rows, n_features).
+        pooled : bool, default=False
+            Whether all features have one mean, and the unit is the deviation from it.
+        """
         n, total = 0, 0
         for x, _ in batches:
             n, total = n + len(x), total + x.double().sum(0)
         mean = total / n
+        if pooled:
+            mean = mean.mean()
         square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
         self.location.copy_(mean)
         unit = (square / n).mean().sqrt()

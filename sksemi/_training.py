@@ -8,7 +8,7 @@ It knows nothing of a model but its contract:
   have coarse labels, those of all rows of ``x`` are passed as ``parents``.
 - ``before_epoch(batches, epoch)`` and ``after_training(batches)``, both optional,
   are given the training rows in order as an iterable of ``(x, y)``, with -1 in ``y``
-  for unlabelled rows.
+  for unlabelled rows; its ``parents`` are their coarse labels, or None.
 """
 
 import math
@@ -212,6 +212,12 @@ def train(
     if state is not None and "optimizer" in state:
         state = map_tensors(torch.clone, state)
         optimizer.load_state_dict(state["optimizer"])
+        # A copy from a file is in another memory order than channels_last weights,
+        # and fused Adam goes by memory.
+        for weight, moments in optimizer.state.items():
+            for name, value in moments.items():
+                if value.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(value)
         for group in optimizer.param_groups:
             group["lr"] = rate
         if torch.equal(state["pool"].to(device), batches.pool):
@@ -269,6 +275,7 @@ def train(
             stacklevel=2,
         )
         model.load_state_dict(whole[0])
+        set_rng_state(whole[1]["rng"], device)
         interrupted = True
     if hasattr(model, "after_training"):
         model.after_training(data)

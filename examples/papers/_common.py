@@ -117,24 +117,33 @@ class Checkpoint:
         if self.score is not None:
             estimator.history_[-1] |= self.score(fitted_estimator)
         fitted_estimator.set_callbacks()
-        partial = self.path.with_suffix(".partial")
-        joblib.dump(fitted_estimator, partial)
-        partial.replace(self.path)
+        dump(fitted_estimator, self.path)
+
+
+def checkpoint_path(estimator, args, protocol=()):
+    """File of a run: every setting that changes the result is in its name."""
+    if args.checkpoint is not None:
+        return args.checkpoint
+    settings = {k: str(v) for k, v in estimator.get_params().items()}
+    key = joblib.hash(
+        [args.dataset, args.labels, args.draw, args.validation, settings, *protocol]
+    )
+    folder = HERE / "checkpoints"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.joblib"
+
+
+def dump(estimator, path):
+    """Write a checkpoint, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    joblib.dump(estimator, partial)
+    partial.replace(path)
 
 
 def fit(estimator, args, X, y, score=None):
     """Fit, or go on from the checkpoint of an interrupted run of the same settings."""
     estimator.set_params(warm_start=True, max_iter=args.epochs)
-    settings = {k: str(v) for k, v in estimator.get_params().items()}
-    path = args.checkpoint
-    if path is None:
-        # every setting that changes the result is in the name
-        key = joblib.hash(
-            [args.dataset, args.labels, args.draw, args.validation, settings]
-        )
-        folder = HERE / "checkpoints"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.joblib"
+    path = checkpoint_path(estimator, args)
     if path.exists():
         estimator = joblib.load(path)
         print(f"Going on after epoch {estimator.n_iter_} of {path}", flush=True)

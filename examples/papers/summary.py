@@ -2,7 +2,7 @@
 
     python examples/papers/summary.py [FILE ...]
 
-One row per script, data set, recipe, number of labels and epochs.
+One row per script, data set, recipe, number of labels, epochs and protocol.
 """
 
 import json
@@ -12,7 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-FIGURES = ("error", "acc", "nmi", "kl_z", "seconds_per_epoch")
+FIGURES = (
+    "error",
+    "acc",
+    "purity",
+    "acc_fitted_on_test",
+    "purity_fitted_on_test",
+    "nmi",
+    "kl_z",
+    "seconds_per_epoch",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,10 +32,13 @@ def main(paths):
             line = json.loads(text)
             if "dataset" in line:
                 names = ("script", "dataset", "recipe", "labels", "epochs", "scored_on")
-                groups[tuple(line[name] for name in names)].append(line)
+                key = (*(line[name] for name in names), line.get("protocol", ""))
+                groups[key].append(line)
     for key, lines in sorted(groups.items()):
         print(*key, f"n = {len(lines)}", sep="  ")
         for name in FIGURES:
+            if name not in lines[0]:
+                continue
             values = [line[name] for line in lines]
             spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
             print(f"    {name:18} {np.mean(values):8.3f} +- {spread:.3f}   {values}")

@@ -58,10 +58,12 @@ def test_copies_predict_the_same(Estimator, copied, images, tmp_path):
     assert loaded.history_ == est.history_
 
 
+@pytest.mark.parametrize("rows", ["digits", "images"])
 @pytest.mark.parametrize("copied", [by_pickle, by_joblib, by_skops])
 @every_estimator
-def test_copied_warm_start_goes_on(Estimator, copied, digits, tmp_path):
-    X, _, y_partial = digits
+def test_copied_warm_start_goes_on(Estimator, copied, rows, request, tmp_path):
+    """Bit for bit; of images too, whose weights are in another memory order."""
+    X, _, y_partial = request.getfixturevalue(rows)
     est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
     loaded = copied(est, tmp_path)
     np.testing.assert_array_equal(

@@ -1,0 +1,1054 @@
+"""Auto-clustering output layer with graph-based activity regularisation.
+
+Kilinc and Uysal, "Learning Latent Representations in Neural Networks for Clustering
+through Pseudo Supervision and Graph-based Activity Regularization", ICLR 2018.
+
+A classifier of parents (eq. 1-3): features F of a row, activities Z = nodes(F) of k
+softmax nodes per parent, and ::
+
+    Y_p = sum of softmax(Z) over the nodes of parent p
+
+Nobody says which node of its parent a row belongs to. The activities B = max(0, Z) are
+made to say it themselves: with N_p = B_p' B_p over a batch, for the columns B_p of
+parent p, affinity (eq. 11) is what the k nodes of a parent share, balance (eq. 12) how
+equally they are used.
+
+Without real parents, a parent is a transformation (eq. 8): every row is shown under one
+of them, drawn anew each time, and the network has to say which (pseudo supervision).
+Clusters are those of k-means on F of the rows as they are.
+
+Objective (eq. 13), by the names that its terms have below:
+
+    cross_entropy    -log Y_p of the right parent
+    affinity         mean over parents of affinity(B_p)
+    balance          1 - mean over parents of balance(B_p)
+    frobenius        ||B||_F^2
+    label            for labelled rows, cross-entropy of their class inside their
+                     parent; not in the paper
+"""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.cluster import KMeans
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+from torch.nn import functional as F
+
+from sksemi._base import DeepEstimator, as_tensor, seeded
+from sksemi._networks import ACTIVATIONS, Units, _Convolutions, mlp
+from sksemi._training import diverged
+from sksemi._validation import Interval, StrOptions, _fit_context
+
+# Rows whose features k-means sees.
+_KMEANS_ROWS = 20_000
+_SCORE_ROWS = 8192
+
+# The paper's T_1 to T_8: whether an image is mirrored, and quarter turns after that.
+SYMMETRIES = {
+    "identity": (False, 0),
+    "rotate_90": (False, 1),
+    "rotate_180": (False, 2),
+    "rotate_270": (False, 3),
+    "flip": (True, 0),
+    "flip_rotate_90": (True, 1),
+    "flip_rotate_180": (True, 2),
+    "flip_rotate_270": (True, 3),
+}
+# Signs that features get, for tables: see `reflection`.
+REFLECTIONS = ["identity", *(f"reflect_{p}" for p in range(1, 8))]
+
+
+def split_nodes(z, n_parents):
+    """Activities by parent; the only place that knows which node is whose.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n_rows, n_duplicates * n_parents)
+        Node j is of parent ``j % n_parents``, as the pooling weights of equation 3,
+        identity matrices one under the other, have it.
+    n_parents : int
+
+    Returns
+    -------
+    Tensor of shape (n_rows, n_parents, n_duplicates)
+    """
+    return z.unflatten(1, (-1, n_parents)).transpose(1, 2)
+
+
+def log_parents(z):
+    """Log Y, the pooled softmax of equation 3: (n, P, k) -> (n, P)."""
+    return z.logsumexp(2) - z.flatten(1).logsumexp(1, keepdim=True)
+
+
+def affinity(b):
+    """How far the nodes of each parent are active on the same rows.
+
+    Parameters
+    ----------
+    b : Tensor of shape (n_rows, n_parents, n_duplicates)
+        Non-negative activities.
+
+    Returns
+    -------
+    Tensor of shape (n_parents,)
+        Equation 11 before its mean: the off-diagonal sum of ``N = B' B`` over
+        ``(k - 1) trace N``, in [0, 1]; 0 where all are 0.
+    """
+    trace = b.square().sum((0, 2))
+    off_diagonal = b.sum(2).square().sum(0) - trace
+    return off_diagonal / ((b.shape[2] - 1) * trace).clamp(min=1e-12)
+
+
+def balance(b):
+    """How equally the nodes of each parent are used.
+
+    Parameters
+    ----------
+    b : Tensor of shape (n_rows, n_parents, n_duplicates)
+        Non-negative activities.
+
+    Returns
+    -------
+    Tensor of shape (n_parents,)
+        Equation 12 before its mean: with ``v`` the diagonal of ``B' B``,
+        ``((sum v)^2 - sum v^2) / ((k - 1) sum v^2)``, in [0, 1]; 0 where all are 0.
+    """
+    v = b.square().sum(0)  # (P, k)
+    v = v / v.sum(1, keepdim=True).clamp(min=1e-12)
+    square = v.square().sum(1)
+    return (v.sum(1).square() - square) / ((b.shape[2] - 1) * square).clamp(min=1e-12)
+
+
+def symmetry(name, image_shape):
+    """Rotation or mirror image as a permutation of pixels.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``SYMMETRIES``.
+    image_shape : tuple of (channels, height, width)
+
+    Returns
+    -------
+    Tensor of shape (C * H * W,) of int64
+        ``x[:, index]`` are the transformed images.
+    """
+    mirrored, turns = SYMMETRIES[name]
+    index = torch.arange(math.prod(image_shape)).view(image_shape)
+    index = index.flip(2) if mirrored else index
+    return torch.rot90(index, turns, (1, 2)).flatten()
+
+
+def reflection(name, n_features):
+    """Signs by which a table's centred features are multiplied.
+
+    Parameters
+    ----------
+    name : str
+        An entry of ``REFLECTIONS``; "reflect_p" turns the sign of feature j where the
+        binary digits of p and of j + 1 share an odd number of ones.
+    n_features : int
+
+    Returns
+    -------
+    Tensor of shape (n_features,)
+    """
+    p = REFLECTIONS.index(name)
+    return torch.tensor(
+        [(-1.0) ** (p & (j + 1)).bit_count() for j in range(n_features)]
+    )
+
+
+def auto_transformations(n_features, image_shape):
+    """Names of the transformations that suit the rows.
+
+    Parameters
+    ----------
+    n_features : int
+    image_shape : tuple of (channels, height, width) or None
+
+    Returns
+    -------
+    tuple of str
+        The paper's eight for square images; the four that keep the shape of others;
+        up to eight different reflections for tables.
+    """
+    if image_shape is None:
+        return tuple(REFLECTIONS[: min(8, 2 ** n_features.bit_length())])
+    if image_shape[1] == image_shape[2]:
+        return tuple(SYMMETRIES)
+    return tuple(name for name, (_, turns) in SYMMETRIES.items() if turns % 2 == 0)
+
+
+def share_clusters(n_clusters, label_parents, parent_counts):
+    """Parent of each cluster, so that parents have about as many each.
+
+    Parameters
+    ----------
+    n_clusters : int
+    label_parents : list of int
+        Parents of the clusters that labels name, which come first.
+    parent_counts : list of int
+        Rows of each parent; none gets more clusters than rows.
+
+    Returns
+    -------
+    list of int, of length n_clusters
+
+    Raises
+    ------
+    ValueError
+        If a parent would have no cluster.
+    """
+    n_parents = len(parent_counts)
+    counts = np.bincount(label_parents, minlength=n_parents)
+    added = []
+    for _ in range(n_clusters - len(label_parents)):
+        free = [p for p in range(n_parents) if counts[p] < parent_counts[p]]
+        # the parent with the fewest clusters, of these the one with the most rows
+        parent = min(free, key=lambda p: (counts[p], -parent_counts[p]))
+        counts[parent] += 1
+        added.append(parent)
+    if counts.min() == 0:
+        raise ValueError(
+            f"n_clusters={n_clusters} leaves {np.sum(counts == 0)} of the {n_parents} "
+            "parents without a cluster. Every parent needs one beside those that "
+            f"labels name: set n_clusters to {n_clusters + np.sum(counts == 0)} or "
+            "more."
+        )
+    return [*label_parents, *sorted(added)]
+
+
+def kmeans_centers(features, n_clusters, means, n_init, rng):
+    """Centres of k-means, those that labels name first.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+    n_clusters : int
+    means : ndarray of shape (n_named, n_features)
+        Means of labelled rows, where the first ``n_named`` clusters start; the others
+        start from the centres, of ``n_init`` k-means++ starts' best, that fall to no
+        mean.
+    n_init : int
+    rng : RandomState
+
+    Returns
+    -------
+    centers : ndarray of shape (n_clusters, n_features) of float64
+    scatter : float
+        Mean squared distance of a row to its centre.
+    """
+    n_named = len(means)
+    if n_named < n_clusters:
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=rng).fit(features)
+    if n_named:
+        start = means
+        if n_named < n_clusters:
+            centers = kmeans.cluster_centers_
+            _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
+            free = np.setdiff1d(np.arange(n_clusters), taken)
+            start = np.concatenate([means, centers[free]])
+        start = start.astype(features.dtype)
+        kmeans = KMeans(n_clusters, init=start, n_init=1).fit(features)
+    # Once more and exactly: threads sum a cluster's rows in any order.
+    centers = kmeans.cluster_centers_.astype(np.float64)
+    inertia = 0.0
+    for k in np.unique(kmeans.labels_):
+        rows = features[kmeans.labels_ == k]
+        centers[k] = rows.mean(0, dtype=np.float64)
+        square = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
+        inertia += max(square - len(rows) * np.square(centers[k]).sum(), 0.0)
+    return centers, inertia / len(features)
+
+
+def convolutions(image_shape, feature_dim, activation, dropout, *, bfloat16):
+    """Table 2 of the paper up to F, for any image from 8x8 pixels up.
+
+    Where it would leave less than 4x4 pixels, the second pooling is left out.
+
+    Parameters
+    ----------
+    image_shape : tuple of (channels, height, width)
+    feature_dim : int
+        Width of the dense layer, 2048 in the paper.
+    activation : callable
+        Makes an activation module.
+    dropout : sequence of float
+        Rates after the first and the second pooling.
+    bfloat16 : bool
+        Whether training computes in bfloat16.
+
+    Returns
+    -------
+    nn.Module
+        From (n, C, H, W) to (n, feature_dim).
+    """
+    n_in, *sides = image_shape
+    layers = []
+    for n_out, rate in zip((32, 64), dropout, strict=True):
+        for n in (n_in, n_out):
+            layers += [nn.Conv2d(n, n_out, 3, padding=1), activation()]
+        if min(sides) >= 8:
+            layers.append(nn.MaxPool2d(2))
+            sides = [side // 2 for side in sides]
+        layers.append(nn.Dropout(rate))
+        n_in = n_out
+    n_left = n_in * math.prod(sides)
+    layers += [nn.Flatten(), nn.Linear(n_left, feature_dim), activation()]
+    return _Convolutions(layers, bfloat16)
+
+
+def glorot_uniform(module):
+    """Start dense and convolutional layers as Keras does."""
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+class ACOL(nn.Module):
+    """Networks g (rows to F) and nodes (F to Z), the loss over a batch, and k-means."""
+
+    def __init__(
+        self,
+        *,
+        n_features,
+        image_shape,
+        n_clusters,
+        n_labels,
+        network,
+        hidden_layer_sizes,
+        activation,
+        bfloat16,
+        feature_dim,
+        dropout,
+        n_parents,
+        n_duplicates,
+        transformations,
+        standardize,
+        weights,
+        frobenius_of,
+        kmeans_n_init,
+    ):
+        super().__init__()
+        self.image_shape = image_shape
+        self.n_clusters, self.n_labels = n_clusters, n_labels
+        self.feature_dim = feature_dim
+        self.n_parents, self.n_duplicates = n_parents, n_duplicates
+        self.transformations = transformations
+        self.standardize = standardize
+        self.weights = weights
+        self.frobenius_of = frobenius_of
+        self.kmeans_n_init = kmeans_n_init
+        act = ACTIVATIONS[activation]
+        if network == "conv":
+            self.g = nn.Sequential(
+                nn.Unflatten(1, image_shape),
+                convolutions(
+                    image_shape, feature_dim, act, dropout[:2], bfloat16=bfloat16
+                ),
+            )
+        elif network == "mlp":
+            sizes = [n_features, *hidden_layer_sizes, feature_dim]
+            self.g = mlp(sizes, act, activate_last=True)
+        else:
+            self.g = network(n_features, feature_dim)
+        self.dropout = nn.Dropout(dropout[2])
+        self.nodes = nn.Linear(feature_dim, n_parents * n_duplicates)
+        if isinstance(network, str):
+            self.g.apply(glorot_uniform)
+        glorot_uniform(self.nodes)
+        if transformations is not None:
+            self._prepare_transformations(n_features)
+        # Learnt from the data before the first epoch.
+        self.units = Units(n_features)
+        # Learnt from the features after training.
+        centers = torch.zeros(n_clusters, feature_dim, dtype=torch.double)
+        self.register_buffer("centers", centers)
+        self.register_buffer("scatter", torch.ones(n_parents, dtype=torch.double))
+        # Whose each cluster is; without real parents all are of the identity.
+        self.register_buffer("cluster_parents", torch.zeros(n_clusters).long())
+        node_clusters = torch.zeros(n_parents, n_duplicates).long()
+        self.register_buffer("node_clusters", node_clusters)
+        self._share_nodes()
+
+    def _prepare_transformations(self, n_features):
+        names = [t if isinstance(t, str) else "identity" for t in self.transformations]
+        if self.image_shape is None:
+            table = torch.stack([reflection(name, n_features) for name in names])
+        else:
+            table = torch.stack([symmetry(name, self.image_shape) for name in names])
+        self.register_buffer("table", table, persistent=False)
+
+    def _share_nodes(self):
+        """Nodes of each parent to its clusters in turn, -1 where it has none."""
+        nodes = torch.arange(self.n_duplicates)
+        shared = torch.full_like(self.node_clusters, -1)
+        for p in range(self.n_parents):
+            own = (self.cluster_parents == p).nonzero()[:, 0]
+            if len(own):
+                shared[p] = own[nodes.to(own.device) % len(own)]
+        self.node_clusters.copy_(shared)
+
+    # ------------------------------------------------------------- from rows to Z
+
+    def standardized(self, x):
+        """Rows in the data's units: (n, n_features) -> (n, n_features)."""
+        return self.units(x) if self.standardize else x
+
+    def transformed(self, x, t):
+        """Each row under the transformation that t (n,) names, standardised."""
+        if not all(isinstance(name, str) for name in self.transformations):
+            every = [self._called(name, x) for name in self.transformations]
+            x = torch.stack(every, 1)[torch.arange(len(x), device=x.device), t]
+        x = self.standardized(x)
+        if self.image_shape is None:
+            return x * self.table[t]
+        return x.gather(1, self.table[t])
+
+    def _called(self, transformation, x):
+        if isinstance(transformation, str):
+            return x
+        if self.image_shape is None:
+            return transformation(x)
+        return transformation(x.unflatten(1, self.image_shape)).flatten(1)
+
+    def encode(self, x):
+        """Features F of rows as they are: (n, n_features) -> (n, feature_dim)."""
+        return self.g(self.standardized(x))
+
+    def activities(self, features):
+        """Z by parent: (n, feature_dim) -> (n, P, k)."""
+        return split_nodes(self.nodes(features), self.n_parents)
+
+    # ------------------------------------------------------------------- training
+
+    def loss(self, x, y, epoch, parents=None):
+        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y.
+
+        Those rows are untransformed, and come on top of the paper's batch: they are in
+        no cross-entropy of parents, which they would throw out of balance.
+        """
+        n = len(y)
+        if self.transformations is None:
+            x = self.standardized(x)
+        else:
+            drawn = torch.randint(self.n_parents, (len(x) - n,), device=x.device)
+            parents = torch.cat([torch.zeros_like(y), drawn])
+            x = self.transformed(x, parents)
+        z = self.activities(self.dropout(self.g(x)))  # (n, P, k)
+        b = z.relu()
+        log_y = log_parents(z[n:])  # (n_pool, P)
+        penalized = b if self.frobenius_of == "B" else z
+        terms = {
+            "cross_entropy": F.nll_loss(log_y, parents[n:]),
+            "affinity": affinity(b).mean(),
+            "balance": 1 - balance(b).mean(),
+            "frobenius": penalized.square().sum(),
+        }
+        if self.n_labels:
+            terms["label"] = self.label_loss(z[:n], y, parents[:n])
+        right = log_y.detach().argmax(1) == parents[n:]
+        return {name: self.weights[name] * term for name, term in terms.items()}, {
+            "parent_accuracy": right.float().mean()
+        }
+
+    def label_loss(self, z, y, parents):
+        """Cross-entropy of the class within the row's parent, nodes pooled by class."""
+        rows = torch.arange(len(y), device=y.device)
+        z = z[rows, parents]  # (n_labelled, k)
+        named = self.node_clusters[parents] == y[:, None]
+        # not -inf, which has no gradient
+        of_class = torch.where(named, z, torch.finfo(z.dtype).min / 4)
+        return (z.logsumexp(1) - of_class.logsumexp(1)).mean()
+
+    def before_epoch(self, batches, epoch):
+        """Units of the data, and with real parents whose each cluster is."""
+        if self.transformations is None:
+            self._share_clusters(batches)
+        if epoch == 0 and self.standardize:
+            # One mean for all pixels, so that it does not matter where they are.
+            self.units.fit(batches, pooled=self.image_shape is not None)
+
+    def _share_clusters(self, batches):
+        y, parents = batches.y, batches.parents
+        of_label = []
+        for label in range(self.n_labels):
+            own = parents[y == label].unique().tolist()
+            if len(own) > 1:
+                raise ValueError(
+                    f"Rows of one label of y (number {label} in their order, from 0) "
+                    f"have {len(own)} different parents. A cluster lies inside one "
+                    "parent: give the label's rows one parent, or the label different "
+                    "names in different parents."
+                )
+            of_label += own
+        counts = parents.bincount(minlength=self.n_parents).tolist()
+        shared = share_clusters(self.n_clusters, of_label, counts)
+        self.cluster_parents.copy_(torch.tensor(shared))
+        self._share_nodes()
+
+    @torch.no_grad()
+    def after_training(self, batches):
+        """Cluster F of the untransformed rows by k-means, within each parent."""
+        self.eval()
+        rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
+        parents = batches.parents
+        if self.transformations is not None:
+            parents = torch.zeros_like(batches.y)
+        chosen = self._choose_rows(parents, rng)
+        features, of_row, first = [], [], 0
+        sums = self.centers.new_zeros(self.n_labels + 1, self.feature_dim)
+        for x, y in batches:
+            last = first + len(x)
+            here = chosen[first:last]
+            f = self.encode(x[here | (y >= 0)])
+            sums.index_add_(0, y[here | (y >= 0)] + 1, f.double())
+            features.append(f[here[here | (y >= 0)]].cpu())
+            of_row.append(parents[first:last][here].cpu())
+            first = last
+        features = torch.cat(features).numpy()
+        of_row = torch.cat(of_row).numpy()
+        counts = (batches.y + 1).bincount(minlength=self.n_labels + 1)
+        means = (sums / counts[:, None].clamp(min=1))[1:].cpu().numpy()
+        if not (np.isfinite(features).all() and np.isfinite(means).all()):
+            raise diverged("The trained network is non-finite")
+        of_cluster = self.cluster_parents.cpu().numpy()
+        for p in np.unique(of_cluster):
+            clusters = np.flatnonzero(of_cluster == p)
+            centers, scatter = kmeans_centers(
+                features[of_row == p],
+                len(clusters),
+                means[clusters[clusters < self.n_labels]],
+                self.kmeans_n_init,
+                rng,
+            )
+            self.centers[clusters] = torch.from_numpy(centers).to(self.centers)
+            self.scatter[p] = max(scatter, 1e-12)
+
+    def _choose_rows(self, parents, rng):
+        """Rows for k-means, as a mask: at most so many, shared among the parents."""
+        chosen = torch.ones_like(parents, dtype=torch.bool)
+        if len(parents) <= _KMEANS_ROWS:
+            return chosen
+        n_each = max(_KMEANS_ROWS // self.n_parents, self.n_clusters)
+        for p in range(self.n_parents):
+            own = (parents == p).nonzero()[:, 0].cpu().numpy()
+            left_out = rng.permutation(own)[n_each:]
+            chosen[torch.from_numpy(left_out).to(chosen.device)] = False
+        return chosen
+
+    # ----------------------------------------------- what the estimator asks for
+
+    def predict(self, x):
+        """Probability of each cluster: (n, n_features) -> (n, K), float64."""
+        return self.log_probabilities(self.encode(x)).exp()
+
+    def log_probabilities(self, features):
+        """Log Y_p plus the log-softmax, inside p, of minus scaled squared distance."""
+        distance = torch.cdist(features.double(), self.centers)  # (n, K)
+        near = -distance.square() / self.scatter[self.cluster_parents]
+        if self.transformations is not None:
+            return near.log_softmax(1)
+        own = F.one_hot(self.cluster_parents, self.n_parents).bool()  # (K, P)
+        inside = near[:, :, None].masked_fill(~own, -torch.inf).logsumexp(1)  # (n, P)
+        log_y = log_parents(self.activities(features).double())
+        return near + (log_y - inside)[:, self.cluster_parents]
+
+    def features_and_error(self, x):
+        """F, then squared distance to the row's own centre: (n, feature_dim + 1)."""
+        features = self.encode(x)
+        own = self.centers[self.log_probabilities(features).argmax(1)]
+        features = features.double()
+        error = (features - own).square().sum(1, keepdim=True)
+        return torch.cat([features, error], 1)
+
+
+class ACOLClusterer(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    DeepEstimator,
+):
+    """Clusters from pseudo supervision: auto-clustering output layer.
+
+    Clusters images without any label: a network learns to tell by which rotation or
+    reflection each image is shown, several softmax nodes share every answer and are
+    pushed to specialise, and k-means clusters the features that this takes. With a
+    coarse label for every row (``parents``) in place of the rotations, it finds the
+    groups inside each coarse class. Fine labels of some rows may help and name
+    clusters.
+
+    Read more in the :ref:`User Guide <acol>`.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=None
+        Number of clusters, over all parents. None means the number of distinct labels
+        in y, or 8 without labels. Real parents share them as equally as labels allow.
+
+    n_duplicates : int or "auto", default="auto"
+        Softmax nodes per parent, k_s in the paper; no fewer than labels. "auto" is 20,
+        or twice the number of labels if that is more.
+
+    transformations : "auto" or list of (str or callable), default="auto"
+        What makes the pseudo parents; not used with real parents. "auto": for square
+        images the paper's eight rotations and reflections; for other images the four
+        that keep the shape; for tables up to eight reflections, each of which turns
+        the sign of some of the centred features. A list has names, the first being
+        "identity": for images "rotate_90", "rotate_180", "rotate_270", "flip" (left to
+        right), "flip_rotate_90", "flip_rotate_180", "flip_rotate_270", for tables
+        "reflect_1" to "reflect_7". A callable takes a batch, a tensor of shape
+        (n, channels, height, width) or (n, n_features) divided by ``scale_``, and
+        returns one of the same shape.
+
+    feature_dim : int or "auto", default="auto"
+        Number of features F that ``transform`` returns. "auto" is the paper's 2048
+        for "conv", else 256.
+
+    network : {"auto", "mlp", "conv"} or callable, default="auto"
+        Network from rows to F. "auto" is "conv" if X is image-shaped or
+        ``image_shape`` is given, else "mlp". "conv" is the paper's, for any image from
+        8x8 pixels. A callable is called as ``network(in_features, out_features)`` and
+        returns an ``nn.Module`` on rows.
+
+    hidden_layer_sizes : array-like of int, default=(256,)
+        Widths of the hidden layers of "mlp" before F.
+
+    activation : {"leaky_relu", "relu", "gelu", "tanh"}, default="relu"
+        Activation of "conv" and "mlp".
+
+    image_shape : tuple of (channels, height, width), default=None
+        The image that a row is, for 2-D X such as a Pipeline passes on.
+
+    dropout : array-like of three floats, default=(0.2, 0.3, 0.5)
+        Dropout rates after the first pooling, after the second, and on F while
+        training; "mlp" and callables have the last alone.
+
+    cross_entropy_weight : float, default=1.0
+        Weight of the cross-entropy of parents.
+
+    affinity_weight : float, default=0.1
+        Weight of affinity, c_alpha in the paper.
+
+    balance_weight : float, default=1.0
+        Weight of 1 - balance, c_beta in the paper.
+
+    frobenius_weight : float, default=1e-6
+        Weight of the squared activities' sum over a batch, c_F in the paper.
+
+    label_weight : float, default=1.0
+        Weight of the labelled rows' cross-entropy, absent without labels.
+
+    frobenius_of : {"B", "Z"}, default="B"
+        Which activities that sum is over: their positive part (the paper's equation
+        13), or all (the authors' published code).
+
+    kmeans_n_init : int, default=10
+        Starts of k-means on F. Clusters that labels name start at the means of their
+        labelled rows.
+
+    max_iter : int, default=100
+        Number of epochs, each a pass over all rows.
+
+    batch_size : int, default=200
+        Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
+        they change with its size. Up to half of the rows are labelled ones, drawn
+        balanced over the labels.
+
+    learning_rate : float, default=1e-3
+        Step size of Adam.
+
+    tol : float, default=1e-4
+        Least decrease of the training loss that counts for ``n_iter_no_change``.
+
+    n_iter_no_change : int or None, default=None
+        Stop when the training loss has not decreased by ``tol`` for so many epochs.
+        None runs all ``max_iter`` epochs.
+
+    n_init : int, default=1
+        Number of restarts; the one with the lowest loss over an evaluation pass is
+        kept.
+
+    warm_start : bool, default=False
+        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        optimiser and random state: with the same data and parameters, the result is
+        that of one longer fit. Parameters that leave the network as it is may change.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic of "conv" while training; "auto" is bfloat16 where the device has it
+        in hardware. Weights and inference are float32.
+
+    device : str or torch.device, default="auto"
+        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches, transformations and k-means. The same int gives the
+        same result on a CPU with the same number of torch threads.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, feature_dim)
+        Centres of the clusters among the features F.
+
+    classes_ : ndarray of shape (n_clusters,)
+        One entry per cluster: the labels of y, sorted, then new ones.
+
+    labels_ : ndarray of shape (n_samples,)
+        ``predict`` of the training rows.
+
+    parents_ : ndarray of shape (n_parents,)
+        The distinct parents, sorted; there only after a fit with ``parents``.
+
+    cluster_parents_ : ndarray of shape (n_clusters,)
+        The parent of each cluster, an entry of ``parents_``; there only after a fit
+        with ``parents``.
+
+    history_ : list of dict
+        One row per epoch: every weighted term of the loss (``cross_entropy``,
+        ``affinity``, ``balance``, ``frobenius``, ``label``), ``parent_accuracy`` (the
+        part of the rows whose parent was told right), ``seconds``.
+
+    model_ : nn.Module
+        The trained networks, on the CPU.
+
+    scale_ : float
+        What rows are divided by: 255 after a fit on uint8, else 1.
+
+    n_iter_ : int
+        Epochs run.
+
+    n_features_in_ : int
+        Features of a row; channels times height times width for images.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, where they are all strings.
+
+    See Also
+    --------
+    sklearn.cluster.KMeans : k-means on the rows themselves.
+    sksemi.GMVAEClusterer : Clusters rows and draws new ones.
+
+    Notes
+    -----
+    k-means is fitted on the features of the training rows (at most 20,000 of them,
+    drawn at random), and ``predict`` assigns to its centres; the paper fits it on the
+    test rows themselves.
+
+    Departures from the paper: tables, labels and probabilities, which it does not
+    have. Tables, and images with values outside [0, 1], are centred and divided by
+    one common unit inside.
+
+    References
+    ----------
+    O. Kilinc and I. Uysal, "Learning Latent Representations in Neural Networks for
+    Clustering through Pseudo Supervision and Graph-based Activity Regularization",
+    ICLR 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import ACOLClusterer
+    >>> X = load_digits().images / 16
+    >>> est = ACOLClusterer(10, max_iter=2, random_state=0).fit(X)
+    >>> est.predict(X).shape, est.transform(X).shape
+    ((1797,), (1797, 2048))
+    >>> bool(est.score(X) > 0)  # scatter of the features that the clusters explain
+    True
+    """
+
+    _Module = ACOL
+    _pool = "all"
+
+    _parameter_constraints = {
+        **DeepEstimator._parameter_constraints,
+        "n_duplicates": [
+            Interval(Integral, 2, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "transformations": ["array-like", StrOptions({"auto"})],
+        "feature_dim": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "dropout": ["array-like"],
+        "cross_entropy_weight": [Interval(Real, 0, None, closed="left")],
+        "affinity_weight": [Interval(Real, 0, None, closed="left")],
+        "balance_weight": [Interval(Real, 0, None, closed="left")],
+        "frobenius_weight": [Interval(Real, 0, None, closed="left")],
+        "label_weight": [Interval(Real, 0, None, closed="left")],
+        "frobenius_of": [StrOptions({"B", "Z"})],
+        "kmeans_n_init": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_clusters=None,
+        *,
+        n_duplicates="auto",
+        transformations="auto",
+        feature_dim="auto",
+        network="auto",
+        hidden_layer_sizes=(256,),
+        activation="relu",
+        image_shape=None,
+        dropout=(0.2, 0.3, 0.5),
+        cross_entropy_weight=1.0,
+        affinity_weight=0.1,
+        balance_weight=1.0,
+        frobenius_weight=1e-6,
+        label_weight=1.0,
+        frobenius_of="B",
+        kmeans_n_init=10,
+        max_iter=100,
+        batch_size=200,
+        learning_rate=1e-3,
+        tol=1e-4,
+        n_iter_no_change=None,
+        n_init=1,
+        warm_start=False,
+        precision="auto",
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_duplicates = n_duplicates
+        self.transformations = transformations
+        self.feature_dim = feature_dim
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.dropout = dropout
+        self.cross_entropy_weight = cross_entropy_weight
+        self.affinity_weight = affinity_weight
+        self.balance_weight = balance_weight
+        self.frobenius_weight = frobenius_weight
+        self.label_weight = label_weight
+        self.frobenius_of = frobenius_of
+        self.kmeans_n_init = kmeans_n_init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, parents=None):
+        """Fit the model to rows of which some, all or none carry a label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
+                (n_samples, C, H, W)
+            Rows, or images. uint8 values are divided by 255.
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one; None means no labels at all. Strings go
+            into an object array beside the integer -1.
+        parents : array-like of shape (n_samples,), default=None
+            A coarse label of every row, in place of transformations: clusters are
+            found inside each. None means that there are none.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For unusable X, y, parents or parameters; the message names the remedy.
+        FloatingPointError
+            If the loss becomes non-finite. After any error the estimator is as it
+            was before the call.
+        """
+        return self._fit_or_restore(X, y, parents)
+
+    def _check_data(self, X):
+        # Decided in fit alone: a scaler sends later rows outside [0, 1].
+        low, high = X.min() / self.scale_, X.max() / self.scale_
+        inside = low >= -1e-6 and high <= 1 + 1e-6
+        self._standardize = self._image_shape is None or not inside
+        self._transformations = None
+        if not hasattr(self, "parents_"):
+            self._transformations = self._check_transformations(X)
+
+    def _check_transformations(self, X):
+        """Names and callables of the pseudo parents, tried on some rows."""
+        shape = self._image_shape
+        if isinstance(self.transformations, str):
+            return auto_transformations(self.n_features_in_, shape)
+        known = REFLECTIONS if shape is None else list(SYMMETRIES)
+        listed = tuple(self.transformations)
+        if len(listed) < 2:
+            raise ValueError(
+                f"transformations={list(listed)!r} must have at least two entries, "
+                'the first being "identity".'
+            )
+        for name in listed:
+            if not (callable(name) or (isinstance(name, str) and name in known)):
+                kind = "a table" if shape is None else "images"
+                raise ValueError(
+                    f"transformations has the entry {name!r}; for {kind}, use "
+                    f"callables or names among {known}."
+                )
+            quarter = isinstance(name, str) and name.endswith(("_90", "_270"))
+            if quarter and shape[1] != shape[2]:
+                raise ValueError(
+                    f'transformations has "{name}", but X holds images of '
+                    f"{shape[1]}x{shape[2]}, which a quarter turn would not leave "
+                    f'{shape[1]}x{shape[2]}. Use transformations="auto" (flips and '
+                    "the half turn), or pad or crop the images to squares."
+                )
+        self._try_callables(X, listed)
+        return tuple(str(name) if isinstance(name, str) else name for name in listed)
+
+    def _try_callables(self, X, listed):
+        x = as_tensor(X[:8]).to(torch.float32) / self._divisor(X)
+        if self._image_shape is not None:
+            x = x.unflatten(1, self._image_shape)
+        first = listed[0]
+        with seeded(None, torch.device("cpu")):  # they may draw
+            for i, function in enumerate(listed):
+                if isinstance(function, str):
+                    continue
+                result = function(x.clone())
+                shape = getattr(result, "shape", None)
+                floats = isinstance(result, torch.Tensor) and result.is_floating_point()
+                if shape != x.shape or not floats:
+                    raise ValueError(
+                        f"transformations[{i}], {function!r}, returned "
+                        f"{type(result).__name__} of shape {shape} for a batch of "
+                        f"shape {tuple(x.shape)}; it must return a float tensor of "
+                        "the shape it was given."
+                    )
+            same = first == "identity" or (callable(first) and first(x).equal(x))
+        if not same:
+            raise ValueError(
+                "The first of transformations must leave rows as they are: put "
+                '"identity" first.'
+            )
+
+    def _module_arguments(self, device):
+        n_duplicates = self.n_duplicates
+        if n_duplicates == "auto":
+            n_duplicates = max(20, 2 * self._n_labels)
+        elif n_duplicates < self._n_labels:
+            raise ValueError(
+                f"n_duplicates={n_duplicates} is less than the {self._n_labels} labels "
+                f"in y, each of which needs a node: set n_duplicates={self._n_labels} "
+                'or more, or "auto".'
+            )
+        dropout = tuple(np.asarray(self.dropout).tolist())
+        if len(dropout) != 3 or not all(0 <= rate < 1 for rate in dropout):
+            raise ValueError(
+                f"dropout={self.dropout!r} must be three rates from 0 to below 1: "
+                "after the first pooling, after the second, and on F."
+            )
+        architecture = self._architecture(device)
+        feature_dim = self.feature_dim
+        if feature_dim == "auto":
+            feature_dim = 2048 if architecture["network"] == "conv" else 256
+        parents = getattr(self, "parents_", self._transformations)
+        names = ("cross_entropy", "affinity", "balance", "frobenius", "label")
+        return {
+            **architecture,
+            "feature_dim": feature_dim,
+            "dropout": dropout,
+            "n_parents": len(parents),
+            "n_duplicates": n_duplicates,
+            "transformations": self._transformations,
+            "standardize": bool(self._standardize),
+            "weights": {name: getattr(self, f"{name}_weight") for name in names},
+            "frobenius_of": self.frobenius_of,
+            "kmeans_n_init": self.kmeans_n_init,
+        }
+
+    @property
+    def _n_features_out(self):
+        return self.model_.feature_dim
+
+    @property
+    def cluster_centers_(self):
+        """Centres of the clusters among the features F."""
+        check_is_fitted(self)
+        return self.model_.centers.numpy()
+
+    @property
+    def cluster_parents_(self):
+        """The parent of each cluster, after a fit with parents."""
+        check_is_fitted(self)
+        return self.parents_[self.model_.cluster_parents.numpy()]
+
+    def fit_predict(self, X, y=None, parents=None):
+        """Fit, and return the cluster of each row: see `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one.
+        parents : array-like of shape (n_samples,), default=None
+            A coarse label of every row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``labels_``.
+        """
+        return self.fit(X, y, parents).labels_
+
+    def transform(self, X):
+        """Features F of the untransformed rows, in which k-means clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples, feature_dim)
+            Of the type of X if that is a float, else float32.
+        """
+        X = self._check(X)
+        dtype = X.dtype if X.dtype.kind == "f" else np.float32
+        features = self._infer(X, lambda model, x: model.encode(x))
+        return features.astype(dtype, copy=False)
+
+    def _objective(self, X):
+        """Part of the scatter of F that the clusters explain; 0 if F is constant."""
+        total, square, error = 0.0, 0.0, 0.0
+        for start in range(0, len(X), _SCORE_ROWS):
+            part = self._infer(
+                X[start : start + _SCORE_ROWS],
+                lambda model, x: model.features_and_error(x),
+            )
+            # from one centre, for the sake of rounding
+            features = part[:, :-1] - self.cluster_centers_[0]
+            total = total + features.sum(0)
+            square += np.square(features).sum()
+            error += part[:, -1].sum()
+        scatter = square - np.square(total).sum() / len(X)
+        return float(1 - error / scatter) if scatter > 0 else 0.0
