@@ -1,7 +1,8 @@
 """Deep generative clustering and semi-supervised learning for scikit-learn."""
 
+from sksemi._cagem import CaGeMGenerator
 from sksemi._catvae import CatVAEClusterer
 from sksemi._gmvae import GMVAEClusterer
 
-__all__ = ["CatVAEClusterer", "GMVAEClusterer"]
+__all__ = ["CaGeMGenerator", "CatVAEClusterer", "GMVAEClusterer"]
 __version__ = "0.1.0.dev0"
