@@ -147,11 +147,12 @@ class Categorical(nn.Module):
 class Gaussian(nn.Module):
     """A diagonal Gaussian whose mean and log-variance are linear in a network's end."""
 
-    def __init__(self, body, width, n_out):
+    def __init__(self, body, width, n_out, log_variance=0.0):
         super().__init__()
         self.body = body
         self.mean = nn.Linear(width, n_out)
         self.log_variance = nn.Linear(width, n_out)
+        nn.init.constant_(self.log_variance.bias, log_variance)
 
     def forward(self, *inputs):
         h = self.body(*inputs)
@@ -245,10 +246,15 @@ class CaGeM(nn.Module):
         def dense(inputs, sizes):
             return Dense(inputs, sizes, act, bfloat16)
 
-        self.q_z1 = Gaussian(dense([of_x(lower[0])], lower), lower[-1], z1_dim)
+        # Posteriors start narrow: else what z2 says of y is lost in its noise, and has
+        # been given up before p(y|z2) has learnt to read it.
+        narrow = {"log_variance": -2.0}
+        self.q_z1 = Gaussian(
+            dense([of_x(lower[0])], lower), lower[-1], z1_dim, **narrow
+        )
         self.q_y = Categorical(dense([of_x(lower[0]), z1_dim], lower), lower[-1], K)
         self.q_z2 = Gaussian(
-            dense([of_x(upper[0]), K, z1_dim], upper), upper[-1], z2_dim
+            dense([of_x(upper[0]), K, z1_dim], upper), upper[-1], z2_dim, **narrow
         )
         self.p_y = Categorical(dense([z2_dim], upper), upper[-1], K)
         self.p_z1 = Gaussian(dense([K, z2_dim], upper), upper[-1], z1_dim)
@@ -335,10 +341,10 @@ class CaGeM(nn.Module):
         """H_q and H_p, with a gradient for q(y|.) and p(y|.) alone."""
         e = self.encoded(x)
         with torch.no_grad():
-            z1 = self.q_z1(e).sample()
+            z1 = self.q_z1(e).rsample()
         log_q_y = self.q_y(e, z1).log_softmax(1)  # (n, K)
         with torch.no_grad():
-            z2 = self.q_z2(e, self.every_y, z1).sample()  # (K, n, z2_dim)
+            z2 = self.q_z2(e, self.every_y, z1).rsample()  # (K, n, z2_dim)
         p_y = classify_by_z2(log_q_y.exp(), self.p_y(z2).softmax(2))
         terms = {
             "label_q": F.nll_loss(log_q_y, y),
@@ -543,7 +549,7 @@ class CaGeMGenerator(
         ``network(in_features, out_features)`` for either and returns an ``nn.Module``
         on rows.
 
-    hidden_layer_sizes : array-like of int, default=(256, 256)
+    hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers of q(z1|x), q(y|z1, x) and p(x|y, z1), each of which
         has a network of its own; the paper's are (1024, 1024).
 
@@ -564,8 +570,8 @@ class CaGeMGenerator(
 
     binarize : bool, default=True
         Under "bernoulli", whether each value is taken as the probability of a 1: every
-        training step draws anew, and ``score_samples`` draws once (the same uniform
-        number per feature for all rows). Nothing changes for values that are 0 or 1.
+        training step draws anew, and ``score_samples`` scores rows drawn so. Nothing
+        changes for values that are 0 or 1.
 
     reconstruction_weight : float, default=1.0
         Weight of minus E log p(x|y, z1).
@@ -573,14 +579,16 @@ class CaGeMGenerator(
     gaussian_weight : float, default=1.0
         Weight of what z1 and z2 cost.
 
-    categorical_weight : float, default=1.0
-        Weight of KL(q(y|z1, x) || p(y|z2)).
+    categorical_weight : float, default=2.0
+        Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
+        know costs no more than one that it does, and p(y|x) falls behind q(y|x).
 
-    label_q_weight : float, default=0.1
-        Weight of the labels' cross-entropy with q(y|x), beta in the paper: the mean
-        over labelled rows counts this times the number of rows per labelled row.
+    label_q_weight : float, default=1.0
+        Weight of the labels' cross-entropy with q(y|x), beta in the paper, which has
+        0.1: the mean over labelled rows counts this times the number of rows per
+        labelled row.
 
-    label_p_weight : float, default=0.1
+    label_p_weight : float, default=1.0
         The same for p(y|x), which ``predict`` uses.
 
     warm_up : int, default=10
@@ -591,15 +599,15 @@ class CaGeMGenerator(
         How q(y|z1, x) starts where there are more clusters than labels: from k-means on
         the untrained network's last hidden layer, or at random. Not in the paper.
 
-    max_iter : int, default=100
+    max_iter : int, default=50
         Number of epochs, each a pass over all rows.
 
-    batch_size : int, default=200
+    batch_size : int, default=100
         Rows in a training step; up to half of them are labelled ones, drawn balanced
         over the labels.
 
-    learning_rate : float, default=1e-3
-        Step size of Adam in the first epochs.
+    learning_rate : float, default=3e-3
+        Step size of Adam in the first epochs; the paper's is 1e-3.
 
     learning_rate_decay : float, default=0.75
         Factor of the step size after every ``learning_rate_step`` epochs.
@@ -624,13 +632,13 @@ class CaGeMGenerator(
         that of one longer fit. Parameters that leave the network as it is may change.
 
     n_importance_samples : int, default=1
-        Draws in ``score_samples``: 1 is the bound with y summed out, more are
-        importance weighted, y drawn too; the paper's tables have 5000. Read at call
-        time.
+        Draws in ``score_samples``: 1 is the bound, more are importance weighted, y
+        drawn too; the paper's tables have 5000. Read at call time.
 
     n_draws : int, default=10
-        Draws of z1, and of z2 for each y, in ``predict_proba``; the paper's table has
-        100. Read at call time.
+        Draws of z1, and of z2 for each y, that ``predict_proba`` averages over; the
+        paper's table has 100. So many are averaged in the bound of ``score_samples``
+        too. Read at call time.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of wide layers while training; "auto" is bfloat16 where the device
@@ -743,7 +751,7 @@ class CaGeMGenerator(
         z1_dim=64,
         z2_dim=32,
         network="auto",
-        hidden_layer_sizes=(256, 256),
+        hidden_layer_sizes=(128, 128),
         z2_hidden_layer_sizes=None,
         activation="relu",
         image_shape=None,
@@ -751,14 +759,14 @@ class CaGeMGenerator(
         binarize=True,
         reconstruction_weight=1.0,
         gaussian_weight=1.0,
-        categorical_weight=1.0,
-        label_q_weight=0.1,
-        label_p_weight=0.1,
+        categorical_weight=2.0,
+        label_q_weight=1.0,
+        label_p_weight=1.0,
         warm_up=10,
         init="k-means",
-        max_iter=100,
-        batch_size=200,
-        learning_rate=1e-3,
+        max_iter=50,
+        batch_size=100,
+        learning_rate=3e-3,
         learning_rate_decay=0.75,
         learning_rate_step=50,
         tol=1e-4,
@@ -853,7 +861,9 @@ class CaGeMGenerator(
         return self.model_.z2_dim
 
     def _predict_proba(self, X):
-        self._validate_params()  # n_draws may have been set since fit
+        # read at call time, and other parameters are not
+        if not isinstance(self.n_draws, Integral) or self.n_draws < 1:
+            raise ValueError(f"n_draws={self.n_draws!r} must be an integer from 1 up.")
         noise = self._latent_noise(self.n_draws)
         return self._infer(X, lambda model, x: model.predict(x, noise.to(x.device)))
 
@@ -983,46 +993,51 @@ class CaGeMGenerator(
         Returns
         -------
         ndarray of shape (n_samples,)
-            In nats: the bound with y summed out and one draw of z1 and z2, or, with
-            ``n_importance_samples`` above 1, the tighter importance-weighted bound of
-            that many draws. The draws are common to all rows and fixed by the fit's
-            seed. With ``binarize``, a Bernoulli's values are drawn once, against one
-            uniform number per feature that is fixed by the seed too; to score a
-            binarised set of your own, pass that. Values outside [0, 1] are then
-            clipped, with a warning.
+            In nats: the bound with y summed out, a mean over ``n_draws`` draws of z1
+            and z2, or, with ``n_importance_samples`` above 1, the tighter
+            importance-weighted bound of that many draws. The draws are common to all
+            rows and fixed by the fit's seed. With ``binarize``, a Bernoulli's values
+            are drawn against uniform numbers, one per feature and as common and fixed
+            as the rest: for every draw of the bound, once for the importance-weighted
+            one. To score a binarised set of your own, pass that. Under "bernoulli",
+            values outside [0, 1] are clipped, with a warning.
         """
-        return self._bound(self._check(X))
-
-    def _objective(self, X):
-        return float(np.mean(self._bound(X)))
-
-    def _bound(self, X):
-        self._validate_params()  # n_importance_samples may have been set since fit
-        bernoulli = self.likelihood_ == "bernoulli"
-        if bernoulli:
+        X = self._check(X)
+        if self.likelihood_ == "bernoulli":
             low, high = X.min(), X.max() / self._divisor(X)
             if low < -1e-6 or high > 1 + 1e-6:
                 warnings.warn(
                     "X has values outside [0, 1]; they are clipped, as "
                     'likelihood="bernoulli" gives them no density.',
                     UserWarning,
-                    stacklevel=3,
+                    stacklevel=2,
                 )
-        n_draws = self.n_importance_samples
-        noise = self._latent_noise(n_draws)
+        return self._bound(X)
+
+    def _objective(self, X):
+        return float(np.mean(self._bound(X)))
+
+    def _bound(self, X):
+        self._validate_params()  # n_importance_samples may have been set since fit
+        k = self.n_importance_samples
+        noise = self._latent_noise(self.n_draws if k == 1 else k)
         generator = torch.Generator().manual_seed(int(self._seed))
-        threshold = torch.rand(X.shape[1], generator=generator)
-        uniform = torch.rand(n_draws, generator=generator)
+        n_images = len(noise) if k == 1 else 1
+        threshold = torch.rand((n_images, X.shape[1]), generator=generator)
+        uniform = torch.rand(len(noise), generator=generator, dtype=torch.double)
 
         def bound(model, x):
-            if bernoulli:
+            if model.p_x.name == "bernoulli":
                 x = x.clamp(0, 1)
+            drawn = x.expand(n_images, *x.shape)
             if model.binarize:
-                x = (x > threshold.to(x.device)).to(x.dtype)
-            if n_draws == 1:
-                return model.bound(x, noise.to(x.device))
-            return model.importance_weighted_bound(
-                x, noise.to(x.device), uniform.to(x.device, torch.double)
-            )
+                drawn = (x > threshold[:, None].to(x.device)).to(x.dtype)
+            e = noise.to(x.device)
+            if k > 1:
+                return model.importance_weighted_bound(
+                    drawn[0], e, uniform.to(x.device)
+                )
+            pairs = zip(drawn, e.split(1), strict=True)
+            return sum(model.bound(*pair) for pair in pairs) / len(e)
 
         return self._infer(X, bound)

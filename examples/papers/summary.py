@@ -2,7 +2,7 @@
 
     python examples/papers/summary.py [FILE ...]
 
-One row per script, data set, recipe, number of labels and epochs.
+One row per script, data set, recipe, number of labels, epochs and clusters.
 """
 
 import json
@@ -12,8 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-FIGURES = ("error", "acc", "nmi", "kl_z", "seconds_per_epoch")
+FIGURES = (
+    "error",
+    "acc",
+    "nmi",
+    "kl_z",
+    "kl_z2",
+    "test_bound",
+    "importance_weighted_bound",
+    "seconds_per_epoch",
+)
 RESULTS = Path(__file__).parent / "results"
+
+
+def clusters(line):
+    """Say how many clusters a line's model has."""
+    return f"K = {line['parameters']['n_clusters']}"
 
 
 def main(paths):
@@ -23,13 +37,16 @@ def main(paths):
             line = json.loads(text)
             if "dataset" in line:
                 names = ("script", "dataset", "recipe", "labels", "epochs", "scored_on")
-                groups[tuple(line[name] for name in names)].append(line)
+                key = *(line[name] for name in names), clusters(line)
+                groups[key].append(line)
     for key, lines in sorted(groups.items()):
         print(*key, f"n = {len(lines)}", sep="  ")
         for name in FIGURES:
-            values = [line[name] for line in lines]
+            values = [line[name] for line in lines if name in line]
+            if not values:
+                continue
             spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
-            print(f"    {name:18} {np.mean(values):8.3f} +- {spread:.3f}   {values}")
+            print(f"    {name:26} {np.mean(values):8.3f} +- {spread:.3f}   {values}")
 
 
 if __name__ == "__main__":
