@@ -29,7 +29,8 @@ Terms of the loss, under the names they have below:
 
 The bound is that of all rows, labelled ones included and their labels ignored. The
 cross-entropies are those of labelled rows, and move q(y|.) and p(y|.) alone
-(appendix B).
+(appendix B). Where there are more clusters than labels, which the paper does not have,
+they are over the clusters that labels name.
 """
 
 import contextlib
@@ -338,7 +339,11 @@ class CaGeM(nn.Module):
         return terms, monitors
 
     def label_terms(self, x, y):
-        """H_q and H_p, with a gradient for q(y|.) and p(y|.) alone."""
+        """H_q and H_p, with a gradient for q(y|.) and p(y|.) alone.
+
+        Both are over the clusters that labels name: labels say which of those a row is
+        in, and the bound how much the others have.
+        """
         e = self.encoded(x)
         with torch.no_grad():
             z1 = self.q_z1(e).rsample()
@@ -346,9 +351,10 @@ class CaGeM(nn.Module):
         with torch.no_grad():
             z2 = self.q_z2(e, self.every_y, z1).rsample()  # (K, n, z2_dim)
         p_y = classify_by_z2(log_q_y.exp(), self.p_y(z2).softmax(2))
+        named = slice(self.n_labels)
         terms = {
-            "label_q": F.nll_loss(log_q_y, y),
-            "label_p": F.nll_loss(p_y.clamp(min=1e-12).log(), y),
+            "label_q": F.cross_entropy(log_q_y[:, named], y),
+            "label_p": F.cross_entropy(p_y[:, named].clamp(min=1e-12).log(), y),
         }
         return {name: self.label_ratio * term for name, term in terms.items()}
 
@@ -697,7 +703,9 @@ class CaGeMGenerator(
     -----
     Departures from the paper: labelled rows are normalised, in batch norm, by the
     statistics of the unlabelled rows of their step; "gaussian" has one variance per
-    feature; q(y|z1, x) starts from k-means where clusters have no label.
+    feature; where clusters have no label, q(y|z1, x) starts from k-means and the
+    cross-entropies leave those clusters out; posteriors start narrow. The defaults
+    differ from the paper's values where a parameter says so.
 
     References
     ----------
@@ -825,7 +833,8 @@ class CaGeMGenerator(
         if upper is None:
             upper = [max(1, width // 2) for width in lower]
         upper = tuple(np.asarray(upper).tolist())
-        if not lower or not all(isinstance(size, int) and size > 0 for size in upper):
+        positive = all(isinstance(size, int) and size > 0 for size in upper)
+        if not lower or not upper or not positive:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} and "
                 f"z2_hidden_layer_sizes={self.z2_hidden_layer_sizes!r} must hold "

@@ -118,6 +118,21 @@ def test_label_terms_by_hand():
     np.testing.assert_allclose(predicted, p, atol=1e-3)
 
 
+def test_unnamed_clusters_are_left_out_of_the_cross_entropies():
+    """Labels do not speak against a cluster that none of them names."""
+    x, y = torch.from_numpy(binary(8)), torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
+    model = make_cagem(n_clusters=4, n_labels=2).eval()
+    narrow(model)
+    terms = model.label_terms(x, y)
+    with torch.no_grad():
+        model.q_y.logits.bias[2:] += 5.0
+    again = model.label_terms(x, y)
+    assert again["label_q"].item() == pytest.approx(terms["label_q"].item(), rel=1e-3)
+    terms["label_q"].backward()
+    assert not model.q_y.logits.bias.grad[2:].any()
+    assert model.q_y.logits.bias.grad[:2].all()
+
+
 # --------------------------------------------------------- gradient rules
 
 
