@@ -38,3 +38,21 @@ def step_decay(epoch, factor, every):
         ``factor ** floor(epoch / every)``.
     """
     return factor ** (epoch // every)
+
+
+def linear_warm_up(epoch, n_epochs):
+    """Factor that grows linearly and stays at 1.
+
+    Parameters
+    ----------
+    epoch : Tensor of shape ()
+        Epochs completed so far; the first epoch is 0.
+    n_epochs : int
+        The epoch, counted from 1, from which on the factor is 1; 0 is 1 throughout.
+
+    Returns
+    -------
+    Tensor of shape ()
+        ``min(1, (epoch + 1) / n_epochs)``.
+    """
+    return ((epoch + 1) / max(n_epochs, 1)).clamp(max=1)

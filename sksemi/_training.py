@@ -275,7 +275,7 @@ def train(
             stacklevel=2,
         )
         model.load_state_dict(whole[0])
-        set_rng_state(whole[1]["rng"], device)
+        set_rng_state(whole[1]["rng"], device)  # for what after_training draws
         interrupted = True
     if hasattr(model, "after_training"):
         model.after_training(data)

@@ -21,6 +21,7 @@ from sksemi.metrics import clustering_accuracy
 
 HERE = Path(__file__).parent
 SVHN_TRAIN = 8_000
+OMNIGLOT_DRAWERS = 15  # of 20, for training
 
 
 def parser(description, datasets):
@@ -66,11 +67,17 @@ def load(name, folder):
     """Training and test images, uint8, channels first, and their labels."""
     fetch = getattr(datasets, f"fetch_{name.replace('-', '_')}")
     bunch = fetch(data_home=folder)
-    train, test = bunch.train, bunch.test
+    train, test, target = bunch.train, bunch.test, bunch.target
     if len(train) == 0:  # a part of SVHN: our own split of it, not the official one
         train, test = test[:SVHN_TRAIN], test[SVHN_TRAIN:]
+    if name == "omniglot":  # our own split, by drawer; the alphabets are the labels
+        target, drawer = bunch.alphabet, bunch.drawer
+        train, test = np.split(
+            np.argsort(drawer > OMNIGLOT_DRAWERS, kind="stable"),
+            [np.sum(drawer <= OMNIGLOT_DRAWERS)],
+        )
     images = bunch.images if bunch.images.ndim == 4 else bunch.images[:, None]
-    return images[train], bunch.target[train], images[test], bunch.target[test]
+    return images[train], target[train], images[test], target[test]
 
 
 def split(args):

@@ -2,7 +2,7 @@
 
     python examples/papers/summary.py [FILE ...]
 
-One row per script, data set, recipe, number of labels, epochs and protocol.
+One row per script, data set, recipe, number of labels, epochs, clusters and protocol.
 """
 
 import json
@@ -19,10 +19,19 @@ FIGURES = (
     "acc_fitted_on_test",
     "purity_fitted_on_test",
     "nmi",
+    "nearest_neighbor_accuracy",
     "kl_z",
+    "kl_z2",
+    "test_bound",
+    "importance_weighted_bound",
     "seconds_per_epoch",
 )
 RESULTS = Path(__file__).parent / "results"
+
+
+def clusters(line):
+    """Say how many clusters a line's model has."""
+    return f"K = {line['parameters']['n_clusters']}"
 
 
 def main(paths):
@@ -32,16 +41,20 @@ def main(paths):
             line = json.loads(text)
             if "dataset" in line:
                 names = ("script", "dataset", "recipe", "labels", "epochs", "scored_on")
-                key = (*(line[name] for name in names), line.get("protocol", ""))
+                key = (
+                    *(line[name] for name in names),
+                    clusters(line),
+                    line.get("protocol", ""),
+                )
                 groups[key].append(line)
     for key, lines in sorted(groups.items()):
         print(*key, f"n = {len(lines)}", sep="  ")
         for name in FIGURES:
-            if name not in lines[0]:
+            values = [line[name] for line in lines if name in line]
+            if not values:
                 continue
-            values = [line[name] for line in lines]
             spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
-            print(f"    {name:18} {np.mean(values):8.3f} +- {spread:.3f}   {values}")
+            print(f"    {name:26} {np.mean(values):8.3f} +- {spread:.3f}   {values}")
 
 
 if __name__ == "__main__":

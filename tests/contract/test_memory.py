@@ -21,12 +21,21 @@ def anonymous():  # MB; resident memory would count the pages of the mapped file
     status = open("/proc/self/status").read()
     return int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) / 1024
 
-peak, done = 0, threading.Event()
+def peak(X, y):
+    highest, done = 0, threading.Event()
 
-def watch():
-    global peak
-    while not done.wait(0.002):
-        peak = max(peak, anonymous())
+    def watch():
+        nonlocal highest
+        while not done.wait(0.002):
+            highest = max(highest, anonymous())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    est.fit(X, y)
+    est.predict(X)
+    done.set()
+    watcher.join()
+    return highest
 
 torch.set_num_threads(1)
 X = np.load(sys.argv[2], mmap_mode="r")
@@ -34,13 +43,8 @@ y = np.full(len(X), -1)
 if sys.argv[3] == "labels":
     y[:100] = np.arange(100) % 10
 est = getattr(sksemi, sys.argv[1])(max_iter=1, batch_size=2000, random_state=0)
-est.fit(X[:5000], y[:5000])  # whatever is allocated once
-before = anonymous()
-threading.Thread(target=watch, daemon=True).start()
-est.fit(X, y)
-est.predict(X)
-done.set()
-print(peak - before)
+few = peak(X[:5000], y[:5000])  # what a step takes, however many rows there are
+print(peak(X, y) - few)
 """
 
 

@@ -1,0 +1,1052 @@
+"""Cluster-aware generative model: a two-layer VAE with clusters in its upper layer.
+
+Maaløe, Fraccaro, Winther, "Semi-Supervised Generation with Cluster-aware Generative
+Models", arXiv:1704.00637 (2017).
+
+Generative model (section 3)::
+
+    p(z2) = N(0, I),  p(y|z2) categorical over K clusters,  p(z1|y, z2) Gaussian,
+    p(x|y, z1) Bernoulli or Gaussian
+
+Inference model (section 3.1)::
+
+    q(z1|x) Gaussian,  q(y|z1, x) categorical,  q(z2|x, y, z1) Gaussian
+
+Bound, with y summed out and one draw of z1 per row and of z2 per row and cluster::
+
+    log p(x) >= E_q(z1|x) sum_y q(y|z1, x) E_q(z2|x, y, z1) [ log p(x|y, z1)
+                + log p(z1|y, z2) + log p(y|z2) + log p(z2)
+                - log q(z1|x) - log q(y|z1, x) - log q(z2|x, y, z1) ]
+
+Terms of the loss, under the names they have below:
+
+    reconstruction   minus E log p(x|y, z1)
+    gaussian         E[log q(z1|x) - log p(z1|y, z2)] + E KL(q(z2|x, y, z1) || p(z2))
+    categorical      E KL(q(y|z1, x) || p(y|z2)), z2 drawn for each y
+    label_q          H_q, cross-entropy of the labels with q(y|x) = E q(y|z1, x)
+    label_p          H_p, cross-entropy of the labels with the second classifier,
+                     p(y'|x) = E sum_y q(y|z1, x) p(y'|z2) with z2 ~ q(z2|x, y, z1)
+
+The bound is that of all rows, labelled ones included and their labels ignored. The
+cross-entropies are those of labelled rows, and move q(y|.) and p(y|.) alone
+(appendix B). Where there are more clusters than labels, which the paper does not have,
+they are over the clusters that labels name.
+"""
+
+import contextlib
+import math
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import nn
+from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.nn import functional as F
+
+from sksemi._base import DeepEstimator
+from sksemi._kmeans import start_from_kmeans
+from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, Units
+from sksemi._schedules import linear_warm_up, step_decay
+from sksemi._validation import Interval, StrOptions, check_classes, check_likelihood
+
+# Filters, kernel and stride; few and strided, as the decoder runs once per cluster.
+CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
+
+# Rows times draws that one product at inference is given.
+CHUNK = 4096
+
+# Draws of p(z2) that p(z2|y) is resampled from.
+N_CANDIDATES = 10_000
+
+# A unit is active if the means of its posterior vary by this much over rows
+# (Burda, Grosse and Salakhutdinov, 2016).
+ACTIVE = 0.01
+
+
+def classify_by_z2(q_y, p_y):
+    """Mixture of p(y'|z2) over the clusters y that z2 was drawn for.
+
+    Parameters
+    ----------
+    q_y : Tensor of shape (..., n_clusters)
+        q(y|z1, x).
+    p_y : Tensor of shape (n_clusters, ..., n_clusters)
+        p(y'|z2), z2 drawn for the cluster of the first axis.
+
+    Returns
+    -------
+    Tensor of shape (..., n_clusters)
+        ``sum_y q_y p(y'|z2^(y))``.
+    """
+    return torch.einsum("...k,k...j->...j", q_y, p_y)
+
+
+class Dense(nn.Module):
+    """Dense layers, batch normalised and activated, over several inputs at once.
+
+    The first layer is a sum over inputs that broadcast against each other: x (n, .),
+    one-hot y (K, 1, .) and z (n, .) or (K, n, .) give (K, n, .) with no row of x
+    multiplied twice.
+
+    Parameters
+    ----------
+    inputs : list of int or nn.Module
+        Sizes of the inputs, or what maps one to ``sizes[0]`` columns.
+    sizes : sequence of int
+    activation : callable
+    bfloat16 : bool
+        Whether training multiplies in bfloat16; the result is float32 in any case.
+    """
+
+    def __init__(self, inputs, sizes, activation, bfloat16):
+        super().__init__()
+        # batch norm has an offset: no bias
+        self.first = nn.ModuleList(
+            nn.Linear(source, sizes[0], bias=False)
+            if isinstance(source, int)
+            else source
+            for source in inputs
+        )
+        layers = [nn.BatchNorm1d(sizes[0]), activation()]
+        for i in range(1, len(sizes)):
+            layers += [
+                nn.Linear(sizes[i - 1], sizes[i], bias=False),
+                nn.BatchNorm1d(sizes[i]),
+                activation(),
+            ]
+        self.rest = nn.Sequential(*layers)
+        self.bfloat16 = bfloat16
+
+    def forward(self, *inputs):
+        with torch.autocast(
+            inputs[0].device.type,
+            torch.bfloat16,
+            enabled=self.bfloat16 and self.training,
+        ):
+            h = sum(layer(v) for layer, v in zip(self.first, inputs, strict=True))
+            h = self.rest(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
+        return h.float()
+
+
+class Categorical(nn.Module):
+    """Logits of a categorical distribution: (..., n_inputs) -> (..., n_clusters)."""
+
+    def __init__(self, body, width, n_clusters):
+        super().__init__()
+        self.body = body
+        self.logits = nn.Linear(width, n_clusters)
+
+    def forward(self, *inputs):
+        return self.logits(self.body(*inputs))
+
+
+class Gaussian(nn.Module):
+    """A diagonal Gaussian whose mean and log-variance are linear in a network's end."""
+
+    def __init__(self, body, width, n_out, log_variance=0.0):
+        super().__init__()
+        self.body = body
+        self.mean = nn.Linear(width, n_out)
+        self.log_variance = nn.Linear(width, n_out)
+        nn.init.constant_(self.log_variance.bias, log_variance)
+
+    def forward(self, *inputs):
+        h = self.body(*inputs)
+        # far outside what data ask for, and inside what float32 can square
+        deviation = (0.5 * self.log_variance(h)).clamp(-8, 8).exp()
+        return Normal(self.mean(h), deviation, validate_args=False)
+
+
+class Likelihood(nn.Module):
+    """p(x|y, z1), Bernoulli, or Gaussian with one learnt variance per feature."""
+
+    def __init__(self, body, output, name, n_features):
+        super().__init__()
+        self.body, self.output = body, output
+        self.name = name
+        if name == "gaussian":
+            # a tenth of the data's variance, so that z1 and y are worth having
+            self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
+            self.units = Units(n_features)
+
+    def forward(self, *inputs):
+        h = self.body(*inputs)
+        h = self.output(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
+        if self.name == "bernoulli":
+            return Bernoulli(logits=h, validate_args=False)
+        deviation = (self.log_variance.exp() + 1e-4).sqrt() * self.units.unit
+        return Normal(self.units.inverse(h), deviation.expand_as(h), False)
+
+
+class _Output(nn.Linear):
+    """The last layer of p(x|y, z1), in bfloat16 while training where asked to."""
+
+    def __init__(self, n_in, n_out, bfloat16):
+        super().__init__(n_in, n_out)
+        self.bfloat16 = bfloat16
+
+    def forward(self, h):
+        with torch.autocast(
+            h.device.type, torch.bfloat16, enabled=self.bfloat16 and self.training
+        ):
+            return super().forward(h).float()
+
+
+class CaGeM(nn.Module):
+    """Networks q_z1, q_y, q_z2, p_y, p_z1 and p_x, and the loss over a batch.
+
+    Wherever y is summed out, its clusters are the first axis: (K, n, ...).
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features,
+        image_shape,
+        n_clusters,
+        n_labels,
+        network,
+        hidden_layer_sizes,
+        z2_hidden_layer_sizes,
+        activation,
+        bfloat16,
+        z1_dim,
+        z2_dim,
+        likelihood,
+        binarize,
+        weights,
+        warm_up,
+        init,
+    ):
+        super().__init__()
+        self.n_clusters, self.n_labels = n_clusters, n_labels
+        self.z1_dim, self.z2_dim = z1_dim, z2_dim
+        self.binarize = binarize
+        self.weights = weights
+        self.warm_up = warm_up
+        self.init = init
+        # (N_u + N_l) / N_l, learnt before the first epoch
+        self.label_ratio = None
+        act = ACTIVATIONS[activation]
+        K, lower, upper = n_clusters, hidden_layer_sizes, z2_hidden_layer_sizes
+
+        def of_x(width):
+            if network == "conv":
+                return ConvEncoder(
+                    image_shape, CONVOLUTIONS, width, act, bfloat16=bfloat16
+                )
+            if network == "mlp":
+                return nn.Linear(n_features, width, bias=False)
+            return network(n_features, width)
+
+        def dense(inputs, sizes):
+            return Dense(inputs, sizes, act, bfloat16)
+
+        # Posteriors start narrow: else what z2 says of y is lost in its noise, and has
+        # been given up before p(y|z2) has learnt to read it.
+        narrow = {"log_variance": -2.0}
+        self.q_z1 = Gaussian(
+            dense([of_x(lower[0])], lower), lower[-1], z1_dim, **narrow
+        )
+        self.q_y = Categorical(dense([of_x(lower[0]), z1_dim], lower), lower[-1], K)
+        self.q_z2 = Gaussian(
+            dense([of_x(upper[0]), K, z1_dim], upper), upper[-1], z2_dim, **narrow
+        )
+        self.p_y = Categorical(dense([z2_dim], upper), upper[-1], K)
+        self.p_z1 = Gaussian(dense([K, z2_dim], upper), upper[-1], z1_dim)
+        if network == "conv":
+            output = ConvDecoder(
+                lower[-1], CONVOLUTIONS, image_shape, bfloat16=bfloat16
+            )
+        elif network == "mlp":
+            output = _Output(lower[-1], n_features, bfloat16)
+        else:
+            output = network(lower[-1], n_features)
+        body = dense([K, z1_dim], lower)
+        self.p_x = Likelihood(body, output, likelihood, n_features)
+        self.register_buffer("every_y", torch.eye(K)[:, None], persistent=False)
+        # What a pass over the pool leaves is what the labelled pass of the same step is
+        # normalised by; inference has statistics of its own, from `after_training`.
+        for norm in self.batch_norms():
+            norm.momentum = 1.0
+
+    def batch_norms(self):
+        """All batch normalisations, those of a network that was passed in too."""
+        kind = nn.modules.batchnorm._BatchNorm
+        return [module for module in self.modules() if isinstance(module, kind)]
+
+    def observe(self, x):
+        """Rows as they enter the bound: drawn from Bernoulli(x) where asked to."""
+        return torch.bernoulli(x.clamp(0, 1)) if self.binarize else x
+
+    def encoded(self, x):
+        """Rows as the networks see them."""
+        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
+
+    def loss(self, x, y, epoch, parents=None):
+        """Terms and monitors; the first ``len(y)`` rows have labels y, the pool none.
+
+        The pool holds every row in turn, labelled ones included.
+        """
+        x = self.observe(x)
+        bound, monitors = self.bound_terms(x[len(y) :])
+        warm = linear_warm_up(epoch, self.warm_up)
+        terms = {
+            "reconstruction": bound["reconstruction"],
+            "gaussian": warm * (bound["kl_z1"] + bound["kl_z2"]),
+            "categorical": warm * bound["kl_y"],
+        }
+        if self.n_labels:
+            with self.frozen_statistics():
+                terms |= self.label_terms(x[: len(y)], y)
+        return {
+            name: self.weights[name] * term for name, term in terms.items()
+        }, monitors
+
+    def bound_terms(self, x):
+        """Parts of the bound, means over rows, and monitors: (n, n_features)."""
+        e, every_y = self.encoded(x), self.every_y
+        q_z1 = self.q_z1(e)
+        z1 = q_z1.rsample()  # (n, z1_dim)
+        log_q_y = self.q_y(e, z1).log_softmax(1).T  # (K, n)
+        q_y = log_q_y.exp()
+        q_z2 = self.q_z2(e, every_y, z1)  # (K, n, z2_dim)
+        z2 = q_z2.rsample()
+        # of the cluster that z2 was drawn for
+        log_p_y = self.p_y(z2).log_softmax(2).diagonal(dim1=0, dim2=2).T  # (K, n)
+        log_p_z1 = self.p_z1(every_y, z2).log_prob(z1).sum(2)
+        log_p_x = self.p_x(every_y, z1).log_prob(x).sum(2)
+        kl_z2 = kl_divergence(q_z2, _standard_normal(q_z2)).sum(2)
+        terms = {
+            "reconstruction": -(q_y * log_p_x).sum(0).mean(),
+            "kl_z1": (q_z1.log_prob(z1).sum(1) - (q_y * log_p_z1).sum(0)).mean(),
+            "kl_z2": (q_y * kl_z2).sum(0).mean(),
+            "kl_y": (q_y * (log_q_y - log_p_y)).sum(0).mean(),
+        }
+        detached = {name: term.detach() for name, term in terms.items()}
+        z2_mean = torch.einsum("kn,knd->nd", q_y.detach(), q_z2.mean.detach())
+        monitors = {
+            "bound": -sum(detached.values()),
+            **{name: detached[name] for name in ("kl_z1", "kl_z2", "kl_y")},
+            "active_z1": _n_active(q_z1.mean.detach()),
+            "active_z2": _n_active(z2_mean),
+        }
+        return terms, monitors
+
+    def label_terms(self, x, y):
+        """H_q and H_p, with a gradient for q(y|.) and p(y|.) alone.
+
+        Both are over the clusters that labels name: labels say which of those a row is
+        in, and the bound how much the others have.
+        """
+        e = self.encoded(x)
+        with torch.no_grad():
+            z1 = self.q_z1(e).rsample()
+        log_q_y = self.q_y(e, z1).log_softmax(1)  # (n, K)
+        with torch.no_grad():
+            z2 = self.q_z2(e, self.every_y, z1).rsample()  # (K, n, z2_dim)
+        p_y = classify_by_z2(log_q_y.exp(), self.p_y(z2).softmax(2))
+        named = slice(self.n_labels)
+        terms = {
+            "label_q": F.cross_entropy(log_q_y[:, named], y),
+            "label_p": F.cross_entropy(p_y[:, named].clamp(min=1e-12).log(), y),
+        }
+        return {name: self.label_ratio * term for name, term in terms.items()}
+
+    @contextlib.contextmanager
+    def frozen_statistics(self):
+        """Normalise by the statistics of the pass before, and collect none."""
+        norms = [norm for norm in self.batch_norms() if norm.training]
+        for norm in norms:
+            norm.training = False
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.training = True
+
+    def before_epoch(self, batches, epoch):
+        """Weight of the labels; before the first epoch, units and clusters too."""
+        if self.label_ratio is None:
+            n_rows = n_labelled = 0
+            for _, y in batches:
+                n_rows, n_labelled = n_rows + len(y), n_labelled + (y >= 0).sum()
+            n_labelled = max(int(n_labelled), 1)
+            # labelled rows count twice, as they are among the rows of the pool
+            self.label_ratio = (n_rows + n_labelled) / n_labelled
+        if epoch > 0:
+            return
+        if self.p_x.name == "gaussian":
+            self.p_x.units.fit(batches)
+        if self.init == "k-means" and self.n_labels < self.n_clusters:
+            self.train()
+            start_from_kmeans(
+                self.q_y.logits, self.hidden, batches, self.n_clusters, self.n_labels
+            )
+
+    def hidden(self, x):
+        """Input of the last layer of q(y|z1, x), z1 at its mean."""
+        e = self.encoded(x)
+        return self.q_y.body(e, self.q_z1(e).mean)
+
+    @torch.no_grad()
+    def after_training(self, batches):
+        """Statistics of batch norm from one pass over the rows, labels ignored."""
+        self.train()
+        for norm in self.batch_norms():
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all parts
+        for x, _ in batches:
+            self.bound_terms(self.observe(x))
+        for norm in self.batch_norms():
+            norm.momentum = 1.0
+
+    # ----------------------------------------------- what the estimator asks for
+
+    def predict(self, x, noise):
+        """p(y|x), a mean over draws: (n, n_features) -> (n, K), float64.
+
+        ``noise`` (n_draws, z1_dim + z2_dim) is common to all rows.
+        """
+        e = self.encoded(x)
+        q_z1 = self.q_z1(e)
+        total = 0
+        for part in noise.split(self.n_together(len(x) * self.n_clusters)):
+            e1, e2 = part[:, None].split([self.z1_dim, self.z2_dim], dim=-1)
+            z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
+            q_y = self.q_y(e, z1).double().softmax(-1)  # (draws, n, K)
+            q_z2 = self.q_z2(e, self.every_y[:, None], z1)  # (K, draws, n, z2_dim)
+            p_y = self.p_y(q_z2.mean + q_z2.stddev * e2).double().softmax(-1)
+            total = total + classify_by_z2(q_y, p_y).sum(0)
+        return total / len(noise)
+
+    def q_at_mean(self, x):
+        """Return z1 at its mean, and q(y|z1, x) and q(z2|x, y, z1) there."""
+        e = self.encoded(x)
+        z1 = self.q_z1(e).mean
+        return z1, self.q_y(e, z1).softmax(1), self.q_z2(e, self.every_y, z1)
+
+    def encode(self, x):
+        """Mean of z2, z1 at its mean: (n, n_features) -> (n, z2_dim)."""
+        _, q_y, q_z2 = self.q_at_mean(x)
+        return torch.einsum("nk,knd->nd", q_y, q_z2.mean)
+
+    def reconstruct(self, x):
+        """Mean of p(x|y, z1) over q(y|z1, x), z1 at its mean."""
+        z1, q_y, _ = self.q_at_mean(x)
+        return torch.einsum("nk,knd->nd", q_y, self.p_x(self.every_y, z1).mean)
+
+    def one_hot(self, k):
+        """Clusters (n,) as (n, K)."""
+        return F.one_hot(k, self.n_clusters).to(self.every_y.dtype)
+
+    def prior_y(self, z2):
+        """p(y|z2): (n, z2_dim) -> (n, K), float64."""
+        return self.p_y(z2).double().softmax(1)
+
+    def sample(self, y, z2, noise):
+        """Mean of p(x|y, z1), z1 ~ p(z1|y, z2): y (n,), z2 and noise (n, .)."""
+        y = self.one_hot(y)
+        p_z1 = self.p_z1(y, z2)
+        return self.p_x(y, p_z1.mean + p_z1.stddev * noise).mean
+
+    def bound(self, x, noise):
+        """Bound with y summed out and one draw, in nats: (n,), float64.
+
+        ``noise`` (1, z1_dim + z2_dim) is common to all rows.
+        """
+        e, every_y = self.encoded(x), self.every_y
+        e1, e2 = noise.split([self.z1_dim, self.z2_dim], dim=1)
+        q_z1 = self.q_z1(e)
+        z1 = q_z1.mean + q_z1.stddev * e1
+        log_q_y = self.q_y(e, z1).double().log_softmax(1).T  # (K, n)
+        q_z2 = self.q_z2(e, every_y, z1)
+        z2 = q_z2.mean + q_z2.stddev * e2
+        log_p_y = self.p_y(z2).double().log_softmax(2).diagonal(dim1=0, dim2=2).T
+        kl_z2 = kl_divergence(q_z2, _standard_normal(q_z2)).double().sum(2)
+        log_p_z1 = self.p_z1(every_y, z2).log_prob(z1).double().sum(2)
+        log_p_x = self.p_x(every_y, z1).log_prob(x).double().sum(2)
+        inside = log_p_x + log_p_z1 + log_p_y - log_q_y - kl_z2
+        return (log_q_y.exp() * inside).sum(0) - q_z1.log_prob(z1).double().sum(1)
+
+    def importance_weighted_bound(self, x, noise, uniform):
+        """Log-mean of p(x, y, z1, z2) / q(y, z1, z2|x) over draws: (n,), float64.
+
+        ``noise`` (n_draws, z1_dim + z2_dim) and ``uniform`` (n_draws,), from which y is
+        drawn, are common to all rows.
+        """
+        e = self.encoded(x)
+        q_z1 = self.q_z1(e)
+        total = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
+        together = self.n_together(len(x))
+        for part, u in zip(noise.split(together), uniform.split(together), strict=True):
+            e1, e2 = part[:, None].split([self.z1_dim, self.z2_dim], dim=-1)
+            z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
+            log_q_y = self.q_y(e, z1).double().log_softmax(-1)  # (draws, n, K)
+            k = (log_q_y.exp().cumsum(-1) < u[:, None, None]).sum(-1, keepdim=True)
+            k = k.clamp(max=self.n_clusters - 1)  # the sum may round to less than u
+            y = self.one_hot(k[..., 0])
+            q_z2 = self.q_z2(e, y, z1)
+            z2 = q_z2.mean + q_z2.stddev * e2
+            log_p_y = self.p_y(z2).double().log_softmax(-1)
+            log_weight = (
+                self.p_x(y, z1).log_prob(x).double().sum(-1)
+                + self.p_z1(y, z2).log_prob(z1).double().sum(-1)
+                + (log_p_y - log_q_y).gather(-1, k)[..., 0]
+                + _standard_normal(q_z2).log_prob(z2).double().sum(-1)
+                - q_z2.log_prob(z2).double().sum(-1)
+                - q_z1.log_prob(z1).double().sum(-1)
+            )
+            total = torch.logaddexp(total, log_weight.logsumexp(0))
+        return total - math.log(len(noise))
+
+    def n_together(self, n_rows):
+        """Draws that one product takes."""
+        return max(1, CHUNK // n_rows)
+
+
+def _standard_normal(like):
+    zeros = torch.zeros_like(like.mean)
+    return Normal(zeros, zeros + 1, validate_args=False)
+
+
+def _n_active(means):
+    """Units whose means (n, dim) vary over rows."""
+    return (means.var(0) > ACTIVE).to(means.dtype).sum()
+
+
+class CaGeMGenerator(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    DeepEstimator,
+):
+    """Cluster-aware generative model: a density of rows that few labels can shape.
+
+    A variational auto-encoder of two layers, z2 above z1, with a discrete y between
+    them whose K clusters keep the upper layer in use. Fitted to rows alone, y finds
+    clusters; a few labels name them, and the classifier they train is a by-product.
+    The model draws rows, at random, by class or from a point of the upper layer, and
+    bounds the log-likelihood of any row.
+
+    Read more in the :ref:`User Guide <cagem>`.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=None
+        Number of clusters, K in the paper. None means the number of distinct labels in
+        y, or 8 without labels. 1 is a plain VAE of two layers.
+
+    z1_dim : int, default=64
+        Dimension of z1, the lower layer.
+
+    z2_dim : int, default=32
+        Dimension of z2, the upper layer, and number of columns of ``transform``.
+
+    network : {"auto", "mlp", "conv"} or callable, default="auto"
+        First layers on x, and last layers towards x. "mlp" is the paper's, dense ones.
+        "conv" has convolutions there. "auto" is "conv" if X is image-shaped or
+        ``image_shape`` is given, else "mlp". A callable is called as
+        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
+        on rows.
+
+    hidden_layer_sizes : array-like of int, default=(128, 128)
+        Widths of the hidden layers of q(z1|x), q(y|z1, x) and p(x|y, z1), each of which
+        has a network of its own; the paper's are (1024, 1024).
+
+    z2_hidden_layer_sizes : array-like of int or None, default=None
+        Widths of those of q(z2|x, y, z1), p(y|z2) and p(z1|y, z2); the paper's are
+        (512, 512). None means half of ``hidden_layer_sizes``.
+
+    activation : {"relu", "leaky_relu", "gelu", "tanh"}, default="relu"
+        Activation of the hidden layers.
+
+    image_shape : tuple of (channels, height, width), default=None
+        The image that a row is, for 2-D X such as a Pipeline passes on.
+
+    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+        p(x|y, z1). "bernoulli" is for values in [0, 1]. "gaussian" learns one variance
+        per feature; rows are centred and divided by one common unit inside. "auto" is
+        "bernoulli" if all of X lies in [0, 1], else "gaussian".
+
+    binarize : bool, default=True
+        Under "bernoulli", whether each value is taken as the probability of a 1: every
+        training step draws anew, and ``score_samples`` scores rows drawn so. Nothing
+        changes for values that are 0 or 1.
+
+    reconstruction_weight : float, default=1.0
+        Weight of minus E log p(x|y, z1).
+
+    gaussian_weight : float, default=1.0
+        Weight of what z1 and z2 cost.
+
+    categorical_weight : float, default=2.0
+        Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
+        know costs no more than one that it does, and p(y|x) falls behind q(y|x).
+
+    label_q_weight : float, default=1.0
+        Weight of the labels' cross-entropy with q(y|x), beta in the paper, which has
+        0.1: the mean over labelled rows counts this times the number of rows per
+        labelled row.
+
+    label_p_weight : float, default=1.0
+        The same for p(y|x), which ``predict`` uses.
+
+    warm_up : int, default=10
+        Epochs over which the weight of the latent terms grows linearly to its value; 0
+        for none. The paper has 100 for likelihoods and none to classify.
+
+    init : {"k-means", "random"}, default="k-means"
+        How q(y|z1, x) starts where there are more clusters than labels: from k-means on
+        the untrained network's last hidden layer, or at random. Not in the paper.
+
+    max_iter : int, default=50
+        Number of epochs, each a pass over all rows.
+
+    batch_size : int, default=100
+        Rows in a training step; up to half of them are labelled ones, drawn balanced
+        over the labels.
+
+    learning_rate : float, default=3e-3
+        Step size of Adam in the first epochs; the paper's is 1e-3.
+
+    learning_rate_decay : float, default=0.75
+        Factor of the step size after every ``learning_rate_step`` epochs.
+
+    learning_rate_step : int, default=50
+        Epochs from one decay to the next.
+
+    tol : float, default=1e-4
+        Least decrease of the training loss that counts for ``n_iter_no_change``.
+
+    n_iter_no_change : int or None, default=None
+        Stop when the training loss has not decreased by ``tol`` for so many epochs
+        after the warm-up. None runs all ``max_iter`` epochs.
+
+    n_init : int, default=1
+        Number of restarts; the one with the lowest loss over an evaluation pass is
+        kept.
+
+    warm_start : bool, default=False
+        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        optimiser and random state: with the same data and parameters, the result is
+        that of one longer fit. Parameters that leave the network as it is may change.
+
+    n_importance_samples : int, default=1
+        Draws in ``score_samples``: 1 is the bound, more are importance weighted, y
+        drawn too; the paper's tables have 5000. Read at call time.
+
+    n_draws : int, default=10
+        Draws of z1, and of z2 for each y, that ``predict_proba`` averages over; the
+        paper's table has 100. So many are averaged in the bound of ``score_samples``
+        too. Read at call time.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic of wide layers while training; "auto" is bfloat16 where the device
+        has it in hardware and a layer is at least 512 wide. Weights and inference are
+        float32.
+
+    device : str or torch.device, default="auto"
+        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, batches and draws. The same int gives the same result on a CPU
+        with the same number of torch threads.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_clusters,)
+        One entry per cluster: the labels of y, sorted, then new ones.
+
+    labels_ : ndarray of shape (n_samples,)
+        ``predict`` of the training rows.
+
+    history_ : list of dict
+        One row per epoch, means over its steps: every weighted term of the loss
+        (``reconstruction``, ``gaussian``, ``categorical``, ``label_q``, ``label_p``);
+        in nats, unweighted, ``bound`` and its parts ``kl_z1``, ``kl_z2`` and ``kl_y``;
+        ``active_z1`` and ``active_z2``, the units whose posterior means have a variance
+        above 0.01 over the rows of a step; ``seconds``.
+
+    model_ : nn.Module
+        The trained networks, on the CPU.
+
+    likelihood_ : str
+        The likelihood used.
+
+    scale_ : float
+        What rows are divided by: 255 after a fit on uint8, else 1.
+
+    n_iter_ : int
+        Epochs run.
+
+    n_features_in_ : int
+        Features of a row; channels times height times width for images.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, where they are all strings.
+
+    See Also
+    --------
+    GMVAEClusterer : Clusters and classifies; its rows have one latent layer.
+    sklearn.mixture.GaussianMixture : A density in the space of the rows themselves.
+
+    Notes
+    -----
+    Departures from the paper: labelled rows are normalised, in batch norm, by the
+    statistics of the unlabelled rows of their step; "gaussian" has one variance per
+    feature; where clusters have no label, q(y|z1, x) starts from k-means and the
+    cross-entropies leave those clusters out; posteriors start narrow. The defaults
+    differ from the paper's values where a parameter says so.
+
+    References
+    ----------
+    L. Maaløe, M. Fraccaro, O. Winther, "Semi-Supervised Generation with Cluster-aware
+    Generative Models", arXiv:1704.00637, 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import CaGeMGenerator
+    >>> from sksemi.datasets import mask_labels
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y_partial = mask_labels(y, 50, random_state=0)
+    >>> est = CaGeMGenerator(max_iter=2, random_state=0).fit(X / 16, y_partial)
+    >>> est.score_samples(X / 16).shape, est.transform(X / 16).shape
+    ((1797,), (1797, 32))
+    >>> rows, labels = est.sample(3, y=7)
+    >>> rows.shape, labels.tolist()
+    ((3, 64), [7, 7, 7])
+    """
+
+    _Module = CaGeM
+    _pool = "all"
+
+    _parameter_constraints = {
+        **DeepEstimator._parameter_constraints,
+        # so that no batch norm is given a single row
+        "batch_size": [Interval(Integral, 4, None, closed="left")],
+        "z1_dim": [Interval(Integral, 1, None, closed="left")],
+        "z2_dim": [Interval(Integral, 1, None, closed="left")],
+        "z2_hidden_layer_sizes": ["array-like", None],
+        "likelihood": [StrOptions({"auto", "bernoulli", "gaussian"})],
+        "binarize": ["boolean"],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
+        "gaussian_weight": [Interval(Real, 0, None, closed="left")],
+        "categorical_weight": [Interval(Real, 0, None, closed="left")],
+        "label_q_weight": [Interval(Real, 0, None, closed="left")],
+        "label_p_weight": [Interval(Real, 0, None, closed="left")],
+        "warm_up": [Interval(Integral, 0, None, closed="left")],
+        "init": [StrOptions({"k-means", "random"})],
+        "learning_rate_decay": [Interval(Real, 0, 1, closed="right")],
+        "learning_rate_step": [Interval(Integral, 1, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_clusters=None,
+        *,
+        z1_dim=64,
+        z2_dim=32,
+        network="auto",
+        hidden_layer_sizes=(128, 128),
+        z2_hidden_layer_sizes=None,
+        activation="relu",
+        image_shape=None,
+        likelihood="auto",
+        binarize=True,
+        reconstruction_weight=1.0,
+        gaussian_weight=1.0,
+        categorical_weight=2.0,
+        label_q_weight=1.0,
+        label_p_weight=1.0,
+        warm_up=10,
+        init="k-means",
+        max_iter=50,
+        batch_size=100,
+        learning_rate=3e-3,
+        learning_rate_decay=0.75,
+        learning_rate_step=50,
+        tol=1e-4,
+        n_iter_no_change=None,
+        n_init=1,
+        warm_start=False,
+        n_importance_samples=1,
+        n_draws=10,
+        precision="auto",
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.z1_dim = z1_dim
+        self.z2_dim = z2_dim
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.z2_hidden_layer_sizes = z2_hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.likelihood = likelihood
+        self.binarize = binarize
+        self.reconstruction_weight = reconstruction_weight
+        self.gaussian_weight = gaussian_weight
+        self.categorical_weight = categorical_weight
+        self.label_q_weight = label_q_weight
+        self.label_p_weight = label_p_weight
+        self.warm_up = warm_up
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_decay = learning_rate_decay
+        self.learning_rate_step = learning_rate_step
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.n_importance_samples = n_importance_samples
+        self.n_draws = n_draws
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _check_data(self, X):
+        self.likelihood_ = check_likelihood(
+            self.likelihood, X, self.scale_, "bernoulli"
+        )
+
+    def _module_arguments(self, device):
+        arguments = self._architecture(device)
+        lower = arguments["hidden_layer_sizes"]
+        upper = self.z2_hidden_layer_sizes
+        if upper is None:
+            upper = [max(1, width // 2) for width in lower]
+        upper = tuple(np.asarray(upper).tolist())
+        positive = all(isinstance(size, int) and size > 0 for size in upper)
+        if not lower or not upper or not positive:
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} and "
+                f"z2_hidden_layer_sizes={self.z2_hidden_layer_sizes!r} must hold "
+                "positive integers, one at least."
+            )
+        wide = arguments["network"] != "mlp" or max(lower) >= 512
+        return {
+            **arguments,
+            "bfloat16": arguments["bfloat16"]
+            and (wide or self.precision == "bfloat16"),
+            "z2_hidden_layer_sizes": upper,
+            "z1_dim": self.z1_dim,
+            "z2_dim": self.z2_dim,
+            "likelihood": self.likelihood_,
+            "binarize": self.binarize and self.likelihood_ == "bernoulli",
+            "weights": self._weights(
+                ["reconstruction", "gaussian", "categorical", "label_q", "label_p"]
+            ),
+            "warm_up": self.warm_up,
+            "init": self.init,
+        }
+
+    def _schedule_length(self):
+        return self.warm_up
+
+    def _learning_rate(self, epoch):
+        return self.learning_rate * step_decay(
+            epoch, self.learning_rate_decay, self.learning_rate_step
+        )
+
+    @property
+    def _n_features_out(self):
+        return self.model_.z2_dim
+
+    def _predict_proba(self, X):
+        # read at call time, and other parameters are not
+        if not isinstance(self.n_draws, Integral) or self.n_draws < 1:
+            raise ValueError(f"n_draws={self.n_draws!r} must be an integer from 1 up.")
+        noise = self._latent_noise(self.n_draws)
+        return self._infer(X, lambda model, x: model.predict(x, noise.to(x.device)))
+
+    def _latent_noise(self, n_draws):
+        """Noise of z1 and z2, common to all rows: (n_draws, z1_dim + z2_dim)."""
+        model = self.model_
+        shape = (n_draws, model.z1_dim + model.z2_dim)
+        return self._noise(shape, self._seed, torch.device("cpu"))
+
+    def transform(self, X):
+        """Mean of z2, with z1 at its mean and y averaged by q(y|z1, x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples, z2_dim)
+            Of the type of X if that is a float, else float32.
+        """
+        return self._features(X)
+
+    def sample(self, n_samples=1, y=None, z2=None):
+        """Draw rows: z2, y from p(y|z2), z1 from p(z1|y, z2), then the mean of p(x|.).
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        y : label or array-like of shape (n_samples,), default=None
+            Entries of ``classes_`` to draw rows of, z2 from p(z2|y): drawn among 10,000
+            draws of p(z2), weighted by p(y|z2). None draws y too.
+        z2 : array-like of shape (n_samples, z2_dim) or (z2_dim,), default=None
+            The upper layer, as ``transform`` has it; given with y, both are taken as
+            they are. None draws it.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or image-shaped, as fit saw it
+            In [0, 1] after a fit on uint8.
+        y : ndarray of shape (n_samples,)
+            The cluster each row was drawn from.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is less than 1, y is not in ``classes_``, or z2 has another
+            shape.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        rng = check_random_state(self.random_state)
+        model = self.model_
+        codes = None if y is None else check_classes(y, self.classes_, n_samples)
+        if z2 is not None:
+            z2 = self._check_z2(z2, n_samples)
+        elif codes is None:
+            z2 = rng.standard_normal((n_samples, model.z2_dim))
+        else:
+            z2 = self._draw_z2(codes, rng)
+        if codes is None:
+            cumulative = self._prior_y(z2).cumsum(1)
+            below = cumulative < cumulative[:, -1:] * rng.uniform(size=(n_samples, 1))
+            codes = below.sum(1)
+        noise = rng.standard_normal((n_samples, model.z1_dim))
+        inputs = np.column_stack([codes, z2, noise]).astype(np.float32)
+        rows = self._map(
+            inputs,
+            lambda model, v: model.sample(
+                v[:, 0].long(), v[:, 1 : 1 + model.z2_dim], v[:, 1 + model.z2_dim :]
+            ),
+        )
+        return self._like_input(rows), self.classes_[codes]
+
+    def _check_z2(self, z2, n_samples):
+        z2 = check_array(np.atleast_2d(np.asarray(z2)), input_name="z2")
+        z2_dim = self.model_.z2_dim
+        if z2.shape[1] != z2_dim or len(z2) not in (1, n_samples):
+            raise ValueError(
+                f"z2 has shape {z2.shape}: give ({n_samples}, {z2_dim}), a row for "
+                f"each of n_samples={n_samples}, or one row of {z2_dim} for all."
+            )
+        return np.broadcast_to(z2, (n_samples, z2_dim))
+
+    def _prior_y(self, z2):
+        """p(y|z2) of points of the upper layer."""
+        return self._map(
+            np.asarray(z2, dtype=np.float32), lambda model, v: model.prior_y(v)
+        )
+
+    def _draw_z2(self, codes, rng):
+        """Draw z2 from p(z2|y), by resampling draws of p(z2)."""
+        candidates = rng.standard_normal((N_CANDIDATES, self.model_.z2_dim))
+        weight = self._prior_y(candidates).T  # (K, N_CANDIDATES)
+        weight = weight + np.finfo(float).tiny  # a cluster that z2 never leads to
+        z2 = np.empty((len(codes), self.model_.z2_dim))
+        for k in np.unique(codes):
+            here = codes == k
+            p = weight[k] / weight[k].sum()
+            z2[here] = candidates[rng.choice(len(p), size=here.sum(), p=p)]
+        return z2
+
+    def reconstruct(self, X):
+        """Mean of p(x|y, z1) with z1 at its mean and y averaged by q(y|z1, x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray, in the layout that fit saw
+            In [0, 1] after a fit on uint8.
+        """
+        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
+        return self._like_input(rows)
+
+    def score_samples(self, X):
+        """Lower bound of the log-likelihood of each row, unweighted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In nats: the bound with y summed out, a mean over ``n_draws`` draws of z1
+            and z2, or, with ``n_importance_samples`` above 1, the tighter
+            importance-weighted bound of that many draws. The draws are common to all
+            rows and fixed by the fit's seed. With ``binarize``, a Bernoulli's values
+            are drawn against uniform numbers, one per feature and as common and fixed
+            as the rest: for every draw of the bound, once for the importance-weighted
+            one. To score a binarised set of your own, pass that. Under "bernoulli",
+            values outside [0, 1] are clipped, with a warning.
+        """
+        X = self._check(X)
+        if self.likelihood_ == "bernoulli":
+            low, high = X.min(), X.max() / self._divisor(X)
+            if low < -1e-6 or high > 1 + 1e-6:
+                warnings.warn(
+                    "X has values outside [0, 1]; they are clipped, as "
+                    'likelihood="bernoulli" gives them no density.',
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return self._bound(X)
+
+    def _objective(self, X):
+        return float(np.mean(self._bound(X)))
+
+    def _bound(self, X):
+        self._validate_params()  # n_importance_samples may have been set since fit
+        k = self.n_importance_samples
+        noise = self._latent_noise(self.n_draws if k == 1 else k)
+        generator = torch.Generator().manual_seed(int(self._seed))
+        n_images = len(noise) if k == 1 else 1
+        threshold = torch.rand((n_images, X.shape[1]), generator=generator)
+        uniform = torch.rand(len(noise), generator=generator, dtype=torch.double)
+
+        def bound(model, x):
+            if model.p_x.name == "bernoulli":
+                x = x.clamp(0, 1)
+            drawn = x.expand(n_images, *x.shape)
+            if model.binarize:
+                drawn = (x > threshold[:, None].to(x.device)).to(x.dtype)
+            e = noise.to(x.device)
+            if k > 1:
+                return model.importance_weighted_bound(
+                    drawn[0], e, uniform.to(x.device)
+                )
+            pairs = zip(drawn, e.split(1), strict=True)
+            return sum(model.bound(*pair) for pair in pairs) / len(e)
+
+        return self._infer(X, bound)
