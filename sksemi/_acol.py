@@ -48,7 +48,12 @@ from torch.nn import functional as F
 from sksemi._base import DeepEstimator, as_tensor, seeded
 from sksemi._networks import ACTIVATIONS, Units, _Convolutions, mlp
 from sksemi._training import diverged
-from sksemi._validation import Interval, StrOptions, _fit_context
+from sksemi._validation import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    check_likelihood,
+)
 
 # Rows whose features k-means sees.
 _KMEANS_ROWS = 20_000
@@ -887,9 +892,7 @@ class ACOLClusterer(
         return self._fit_or_restore(X, y, parents)
 
     def _check_data(self, X):
-        # Decided in fit alone: a scaler sends later rows outside [0, 1].
-        low, high = X.min() / self.scale_, X.max() / self.scale_
-        inside = low >= -1e-6 and high <= 1 + 1e-6
+        inside = check_likelihood("auto", X, self.scale_, "inside") == "inside"
         self._standardize = self._image_shape is None or not inside
         self._transformations = None
         if not hasattr(self, "parents_"):
@@ -981,7 +984,7 @@ class ACOLClusterer(
             "n_duplicates": n_duplicates,
             "transformations": self._transformations,
             "standardize": bool(self._standardize),
-            "weights": {name: getattr(self, f"{name}_weight") for name in names},
+            "weights": self._weights(names),
             "frobenius_of": self.frobenius_of,
             "kmeans_n_init": self.kmeans_n_init,
         }
@@ -1032,10 +1035,43 @@ class ACOLClusterer(
         ndarray of shape (n_samples, feature_dim)
             Of the type of X if that is a float, else float32.
         """
+        return self._features(X)
+
+    def activations(self, X, transformation=0):
+        """Activities Z of the softmax nodes, parent by parent.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or image-shaped
+        transformation : int, default=0
+            Under which of the transformations rows are shown; 0 leaves them as they
+            are, and is all there is with real parents.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_parents, n_duplicates)
+            Before the softmax over all nodes (Z of the paper).
+
+        Raises
+        ------
+        ValueError
+            If there is no transformation of that number.
+        """
         X = self._check(X)
-        dtype = X.dtype if X.dtype.kind == "f" else np.float32
-        features = self._infer(X, lambda model, x: model.encode(x))
-        return features.astype(dtype, copy=False)
+        number = 1 if self.model_.transformations is None else self.model_.n_parents
+        if not 0 <= transformation < number:
+            raise ValueError(
+                f"transformation={transformation} must be from 0 to {number - 1}, a "
+                "position in transformations."
+            )
+
+        def activities(model, x):
+            if transformation == 0:
+                return model.activities(model.encode(x))
+            t = torch.full((len(x),), transformation, device=x.device)
+            return model.activities(model.g(model.transformed(x, t)))
+
+        return self._infer(X, activities)
 
     def _objective(self, X):
         """Part of the scatter of F that the clusters explain; 0 if F is constant."""

@@ -350,6 +350,12 @@ class DeepEstimator(BaseEstimator):
             "bfloat16": bfloat16,
         }
 
+    def _input_noise(self):
+        """Deviation of the noise on the encoder's input; less where images move too."""
+        if self.input_noise == "auto":
+            return 0.1 if self._image_shape and self.max_shift else 0.2
+        return self.input_noise
+
     def _weights(self, names, auto=None):
         """Weights of the terms of the loss, by name; ``auto`` has those of "auto"."""
         weights = {name: getattr(self, f"{name}_weight") for name in names}

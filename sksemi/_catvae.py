@@ -413,10 +413,10 @@ class CatVAEClusterer(
         together and apart from others, on features before they are given unit norm.
         Not in the paper.
 
-    input_noise : float, default=0.1
+    input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
-        Not in the paper.
+        "auto" is 0.1 where images are shifted too, else 0.2. Not in the paper.
 
     max_shift : int, default=1
         Images are shifted by up to so many pixels, at random, while training. Not in
@@ -545,7 +545,10 @@ class CatVAEClusterer(
         "assignment_weight": [Interval(Real, 0, None, closed="left")],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "separation_weight": [Interval(Real, 0, None, closed="left")],
-        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "input_noise": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "max_shift": [Interval(Integral, 0, None, closed="left")],
         "halving_period": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -570,7 +573,7 @@ class CatVAEClusterer(
         assignment_weight=5.0,
         feature_weight=1.0,
         separation_weight=5.0,
-        input_noise=0.1,
+        input_noise="auto",
         max_shift=1,
         max_iter=100,
         batch_size=200,
@@ -639,7 +642,7 @@ class CatVAEClusterer(
                     "separation",
                 ]
             ),
-            "input_noise": self.input_noise,
+            "input_noise": self._input_noise(),
             "max_shift": self.max_shift,
         }
 

@@ -657,9 +657,6 @@ class GMVAEClusterer(
             "assignment": hold,
             "metric": hold,
         }
-        input_noise = self.input_noise
-        if input_noise == "auto":
-            input_noise = 0.1 if self._image_shape and self.max_shift else 0.2
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,
@@ -674,7 +671,7 @@ class GMVAEClusterer(
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
-            "input_noise": input_noise,
+            "input_noise": self._input_noise(),
             "max_shift": self.max_shift,
         }
 

@@ -76,6 +76,20 @@ def test_the_parents_are_learnt(digits):
     assert history[-1]["parent_accuracy"] > history[0]["parent_accuracy"] + 0.2
 
 
+def test_activations_are_those_of_the_network_on_turned_images(digits):
+    """Of an image turned by hand; and their pooled softmax is most often right."""
+    X, X_test, *_ = digits
+    est = ACOLClusterer(10, **QUICK | {"max_iter": 20}).fit(X)
+    turned = np.rot90(X_test, 1, axes=(1, 2))
+    under_1 = est.activations(X_test, transformation=1)
+    assert under_1.shape == (len(X_test), 8, 20)
+    np.testing.assert_allclose(under_1, est.activations(turned), rtol=1e-3, atol=1e-4)
+    odds = np.logaddexp.reduce(under_1, axis=2)
+    assert np.mean(odds.argmax(1) == 1) > 0.5
+    with pytest.raises(ValueError, match="transformation=8 must be from 0 to 7"):
+        est.activations(X_test, transformation=8)
+
+
 def test_every_parameter_has_a_gradient(digits):
     X, _, y, _ = digits
     model = ACOLClusterer(**QUICK).fit(X, y).model_.train()
