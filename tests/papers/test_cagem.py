@@ -11,6 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "papers" / "cagem.py"
 
 pytestmark = pytest.mark.papers
 
+QUICK = ["batch_size=500", "n_draws=2"]
 SMALL = ["hidden_layer_sizes=[128, 128]", "z2_hidden_layer_sizes=[64, 64]"]
 
 
@@ -27,7 +28,7 @@ def test_mnist_beside_a_plain_vae(data_dir, tmp_path):
     pytest.importorskip("matplotlib")
     arguments = ["--epochs", "2", "--curve", "--importance", "5", "--draws", "2"]
     pictures = tmp_path / "pictures"
-    settings = ["--set", *SMALL, "warm_up=2", "z2_dim=2"]
+    settings = ["--set", *SMALL, "warm_up=2", "z2_dim=2", *QUICK]
     line = run(data_dir, tmp_path, *arguments, "--pictures", pictures, *settings)
     assert -250 < line["test_bound"] < line["importance_weighted_bound"] < -80
     assert line["kl_z2"] > 0
@@ -42,7 +43,7 @@ def test_mnist_beside_a_plain_vae(data_dir, tmp_path):
 
 
 def test_omniglot(data_dir, tmp_path):
-    settings = ["--set", *SMALL, "warm_up=0", "batch_size=500"]
+    settings = ["--set", *SMALL, "warm_up=0", *QUICK]
     arguments = ["--dataset", "omniglot", "--labels", "500", "--epochs", "1"]
     line = run(data_dir, tmp_path, *arguments, "--clusters", "50", *settings)
     assert -300 < line["test_bound"] < -100
