@@ -16,8 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 
-import sksemi
-from sksemi import GMVAEClusterer
+from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi.datasets import mask_labels
 from sksemi.metrics import labeled_neg_log_loss
 from sksemi.model_selection import PartialLabelKFold
@@ -36,17 +35,12 @@ y_partial = mask_labels(y_train, 100, random_state=0)  # -1 = unlabelled
 
 # The method is a step of a Pipeline, so that it can be searched over as well.
 settings = {"max_iter": args.epochs, "random_state": 0}
-first = GMVAEClusterer(**settings)
-if hasattr(sksemi, "CatVAEClusterer"):
-    second = sksemi.CatVAEClusterer(**settings)
-else:
-    second = GMVAEClusterer(network="conv", image_shape=(1, 8, 8), **settings)
+methods = [GMVAEClusterer(**settings), CatVAEClusterer(**settings)]
 grid = [
-    {"method": [method], "method__learning_rate": [1e-3, 3e-3]}
-    for method in (first, second)
+    {"method": [method], "method__learning_rate": [1e-3, 3e-3]} for method in methods
 ]
 search = GridSearchCV(
-    Pipeline([("method", first)]),
+    Pipeline([("method", methods[0])]),
     grid,
     cv=PartialLabelKFold(3, shuffle=True, random_state=0),
     scoring={"accuracy": "accuracy", "log_loss": labeled_neg_log_loss},
@@ -56,15 +50,12 @@ search = GridSearchCV(
 search.set_callbacks(ProgressBar(max_propagation_depth=1))
 search.fit(X_train, y_partial)
 
-print(
-    f"\n{'method':18} {'network':8} {'rate':>6} {'accuracy':>16} {'log loss':>9}"
-    f" {'seconds':>8}"
-)
+print(f"\n{'method':16} {'rate':>6} {'accuracy':>16} {'log loss':>9} {'seconds':>8}")
 results = search.cv_results_
 for k in np.argsort(results["rank_test_accuracy"]):
     method = results["param_method"][k]
     print(
-        f"{type(method).__name__:18} {method.network:8} "
+        f"{type(method).__name__:16} "
         f"{results['param_method__learning_rate'][k]:6.3f} "
         f"{results['mean_test_accuracy'][k]:8.3f} +- "
         f"{results['std_test_accuracy'][k]:.3f} "
