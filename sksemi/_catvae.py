@@ -43,7 +43,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sksemi._base import DeepEstimator
-from sksemi._kmeans import find_centers
+from sksemi._kmeans import find_centers, start_centers
 from sksemi._losses import (
     categorical_kl_to_uniform,
     count_neighbors,
@@ -251,10 +251,12 @@ class CatVAE(nn.Module):
         features = to_unit_norm(embedding)
         logits = self.q_c(features)  # (n, K)
         c = F.gumbel_softmax(logits, self.temperature)
+        k = count_neighbors(self.n_neighbors, len(y), self.n_labels)
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
-        representatives = torch.cat([features[: len(y)], self.centers])
-        clusters = torch.cat([y, unnamed])
-        assigned = self.assign(features, y, representatives, clusters)  # (n,)
+        # a centre has k votes: as many neighbours as a label can have
+        representatives = torch.cat([features[: len(y)], self.centers.repeat(k, 1)])
+        clusters = torch.cat([y, unnamed.repeat(k)])
+        assigned = self.assign(features, y, representatives, clusters, k)  # (n,)
         distance = feature_distances(
             features, representatives, clusters, self.n_clusters
         )  # (n, K)
@@ -288,13 +290,13 @@ class CatVAE(nn.Module):
         ) * unlabelled.sum() / max(len(unlabelled), 1)
 
     @torch.no_grad()
-    def assign(self, features, y, representatives, clusters):
+    def assign(self, features, y, representatives, clusters, n_neighbors):
         """Clusters of a batch's rows: the labels given, then the nearest ones'."""
         nearest = nearest_neighbor_labels(
             features[len(y) :],
             representatives,
             clusters,
-            count_neighbors(self.n_neighbors, len(y), self.n_labels),
+            n_neighbors,
             self.n_clusters,
         )
         return torch.cat([y, nearest])
@@ -306,10 +308,13 @@ class CatVAE(nn.Module):
             self.units.fit(batches)
         if self.n_labels < self.n_clusters:
             self.train()
-            start = None if epoch == 0 else self.centers.double().cpu().numpy()
-            centers = find_centers(
-                self.encode, batches, self.n_clusters, self.n_labels, start
-            )
+            if epoch == 0:
+                centers = start_centers(
+                    self.encode, batches, self.n_clusters, self.n_labels
+                )
+            else:
+                start = self.centers.double().cpu().numpy()
+                centers = find_centers(self.encode, batches, start, self.n_labels)
             self.centers.copy_(torch.from_numpy(centers[self.n_labels :]))
 
     # ----------------------------------------------- what the estimator asks for

@@ -11,10 +11,12 @@ from torch.nn import functional as F
 
 # k-means sees at most about so many rows.
 MAX_ROWS = 10_000
+# And of the rows themselves, which are wider.
+START_ROWS = 4_000
 
 
 @torch.no_grad()
-def collect_features(encode, batches, n_labels):
+def collect_features(encode, batches, n_labels, max_rows=MAX_ROWS):
     """Features of a sample of the rows, and the mean of each label's.
 
     Parameters
@@ -24,17 +26,18 @@ def collect_features(encode, batches, n_labels):
     batches : iterable of (x, y)
         All rows in order, -1 in y for unlabelled ones.
     n_labels : int
+    max_rows : int, default=10_000
 
     Returns
     -------
     features : ndarray of shape (n_rows, n_columns)
-        Of all rows, or of about `MAX_ROWS` of them, in a random order.
+        Of all rows, or of about ``max_rows`` of them, in a random order.
     means : ndarray of shape (n_labels, n_columns)
     rng : RandomState
         Seeded from torch's generator.
     """
     rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
-    n_rows = math.ceil(MAX_ROWS / len(batches))
+    n_rows = math.ceil(max_rows / len(batches))
     sums, counts, features = 0, 0, []
     for x, y in batches:
         h = encode(x).double().cpu()
@@ -65,14 +68,17 @@ def start_from_kmeans(layer, encode, batches, n_clusters, n_labels):
     """
     hidden, means, rng = collect_features(encode, batches, n_labels)
     kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(hidden)
-    centers = _named_first(kmeans.cluster_centers_, means)
+    centers = kmeans.cluster_centers_
+    centers = centers[_named_first(centers, means)]
     scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
     layer.weight.copy_(torch.from_numpy(centers / scatter))
     layer.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
 
 
-def find_centers(encode, batches, n_clusters, n_labels, start=None):
-    """Centres of k-means on the features of a sample of the rows, named ones first.
+def start_centers(encode, batches, n_clusters, n_labels):
+    """Mean features of the clusters that k-means finds among the rows themselves.
+
+    Untrained features keep less of the groups than the rows do.
 
     Parameters
     ----------
@@ -82,25 +88,54 @@ def find_centers(encode, batches, n_clusters, n_labels, start=None):
         All rows in order, -1 in y for unlabelled ones.
     n_clusters : int
     n_labels : int
-    start : ndarray of shape (n_clusters - n_labels, n_columns), default=None
-        Centres that the clusters without a label start from, and so keep their order;
-        the others start from the means of their labels. None takes the best of ten
-        starts, of which a label has the centre nearest to its mean, one to one.
+        A label has the cluster nearest to the mean of its rows, one to one; those come
+        first.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_columns)
     """
-    features, means, rng = collect_features(encode, batches, n_labels)
-    if start is None:
-        kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(features)
-        return _named_first(kmeans.cluster_centers_, means)
+    columns = {}
+
+    def both(x):
+        columns["x"] = x.shape[1]
+        return torch.cat([x, encode(x)], 1)
+
+    rows, means, rng = collect_features(both, batches, n_labels, START_ROWS)
+    rows, features = np.split(rows, [columns["x"]], axis=1)
+    kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(rows)
+    of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
+    # equal rows may leave a cluster empty
+    centers = np.stack([(own if len(own) else features).mean(0) for own in of_cluster])
+    order = _named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
+    return centers[order]
+
+
+def find_centers(encode, batches, start, n_labels):
+    """Centres of k-means on the features of a sample of the rows, named ones first.
+
+    Parameters
+    ----------
+    encode : callable
+        From rows to features.
+    batches : iterable of (x, y)
+        All rows in order, -1 in y for unlabelled ones.
+    start : ndarray of shape (n_clusters - n_labels, n_columns)
+        Centres that the clusters without a label start from, and so keep their order;
+        the others start from the means of their labels.
+    n_labels : int
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_columns)
+    """
+    features, means, _ = collect_features(encode, batches, n_labels)
     init = np.concatenate([means, start])
-    return KMeans(n_clusters, n_init=1, init=init).fit(features).cluster_centers_
+    return KMeans(len(init), n_init=1, init=init).fit(features).cluster_centers_
 
 
 def _named_first(centers, means):
-    """Centres in the order of the labels whose means they match, then the others."""
+    """Positions of the centres matched to means, one to one, then of the others."""
     _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
     free = np.setdiff1d(np.arange(len(centers)), taken)
-    return centers[np.concatenate([taken, free])]
+    return np.concatenate([taken, free])

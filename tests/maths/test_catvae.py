@@ -308,7 +308,7 @@ def test_no_gradient_through_the_assignment():
     model = make_catvae()
     features = unit_rows(9, 5).requires_grad_()
     y = torch.tensor([0, 1, 2])
-    assigned = model.assign(features, y, features[:3], y)
+    assigned = model.assign(features, y, features[:3], y, 1)
     assert not assigned.requires_grad
     assert assigned[:3].tolist() == [0, 1, 2]
 
@@ -351,7 +351,7 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     representatives = torch.cat([labelled, model.centers])
     clusters = torch.cat([y, torch.arange(n_labels, 4)])
     queries = torch.cat([labelled, means])
-    assigned = model.assign(queries, y, representatives, clusters)[len(y) :]
+    assigned = model.assign(queries, y, representatives, clusters, 1)[len(y) :]
     assert assigned[found].tolist() == list(range(n_labels, 4))
     assert assigned[:n_labels].tolist() == list(range(n_labels))
 
@@ -366,3 +366,18 @@ def test_gaussian_likelihood_does_not_depend_on_units():
         model.units.fit([(rows, None)])
         objectives.append(model.objective(rows))
     torch.testing.assert_close(*objectives, rtol=1e-4, atol=1e-5)
+
+
+def test_a_center_weighs_as_much_as_all_neighbours_of_a_label():
+    """One centre at distance .3 against five labelled rows at .8: the centre's."""
+    model = make_catvae(n_clusters=2, n_labels=1, n_neighbors=5, feature_dim=2)
+    seen = {}
+
+    def assign(features, y, representatives, clusters, n_neighbors):
+        seen.update(clusters=clusters, n_neighbors=n_neighbors)
+        return CatVAE.assign(model, features, y, representatives, clusters, n_neighbors)
+
+    model.assign = assign
+    model.loss(torch.rand(9, 6), torch.zeros(5, dtype=torch.long), torch.zeros(()))
+    assert seen["n_neighbors"] == 5
+    assert seen["clusters"].tolist() == [0] * 5 + [1] * 5

@@ -66,7 +66,7 @@ def test_labels_help_and_so_do_rows_without(digits):
 
 def test_every_row_labelled(digits):
     X, X_test, y, y_test = digits
-    est = CatVAEClusterer(random_state=0, max_iter=20).fit(X, y)
+    est = CatVAEClusterer(random_state=0).fit(X, y)
     assert est.score(X_test, y_test) > 0.96
 
 
@@ -76,7 +76,7 @@ def test_digits_without_labels(digits):
     est = CatVAEClusterer(10, random_state=0).fit(X)
     kmeans = KMeans(10, n_init=10, random_state=0).fit_predict(X)
     ours = clustering_accuracy(y, est.labels_)
-    assert ours >= clustering_accuracy(y, kmeans) - 0.02
+    assert ours >= clustering_accuracy(y, kmeans)
     assert len(np.unique(est.labels_)) == 10
 
 
