@@ -350,10 +350,10 @@ class DeepEstimator(BaseEstimator):
             "bfloat16": bfloat16,
         }
 
-    def _input_noise(self):
+    def _input_noise(self, max_shift):
         """Deviation of the noise on the encoder's input; less where images move too."""
         if self.input_noise == "auto":
-            return 0.1 if self._image_shape and self.max_shift else 0.2
+            return 0.1 if self._image_shape and max_shift else 0.2
         return self.input_noise
 
     def _weights(self, names, auto=None):

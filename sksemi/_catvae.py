@@ -423,9 +423,10 @@ class CatVAEClusterer(
         in units of X (after division by 255, or of the common unit of "gaussian").
         "auto" is 0.1 where images are shifted too, else 0.2. Not in the paper.
 
-    max_shift : int, default=1
-        Images are shifted by up to so many pixels, at random, while training. Not in
-        the paper.
+    max_shift : int or "auto", default="auto"
+        Images are shifted by up to so many pixels, at random, while training. "auto" is
+        1 with labels and 0 without, where shifts lead clusters astray. Not in the
+        paper.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabelled rows.
@@ -554,7 +555,10 @@ class CatVAEClusterer(
             Interval(Real, 0, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "max_shift": [Interval(Integral, 0, None, closed="left")],
+        "max_shift": [
+            Interval(Integral, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "halving_period": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -579,7 +583,7 @@ class CatVAEClusterer(
         feature_weight=1.0,
         separation_weight=5.0,
         input_noise="auto",
-        max_shift=1,
+        max_shift="auto",
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,
@@ -629,6 +633,9 @@ class CatVAEClusterer(
         self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
+        max_shift = self.max_shift
+        if max_shift == "auto":
+            max_shift = 1 if self._n_labels else 0
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,
@@ -647,8 +654,8 @@ class CatVAEClusterer(
                     "separation",
                 ]
             ),
-            "input_noise": self._input_noise(),
-            "max_shift": self.max_shift,
+            "input_noise": self._input_noise(max_shift),
+            "max_shift": max_shift,
         }
 
     def _learning_rate(self, epoch):

@@ -671,7 +671,7 @@ class GMVAEClusterer(
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
-            "input_noise": self._input_noise(),
+            "input_noise": self._input_noise(self.max_shift),
             "max_shift": self.max_shift,
         }
 
