@@ -1,11 +1,15 @@
 import os
+
+# Two threads on two busy cores wait for each other more than they compute; set before
+# numpy, scikit-learn and torch start theirs, for processes that tests start too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-# Two threads on two busy cores wait for each other more than they compute.
 torch.set_num_threads(1)
 
 
