@@ -67,16 +67,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
-        "--methods", nargs="*", help="of our classes; the baselines run without this"
+        "--methods",
+        nargs="*",
+        default=[*OURS, "baselines"],
+        help='classes of ours, and "baselines"',
     )
     args = parser.parse_args()
     makers = {
         f"{name} ({form})": ours(Estimator, shape)
         for name, Estimator in OURS.items()
         for form, shape in FORMS.items()
-        if args.methods is None or name in args.methods
+        if name in args.methods
     }
-    if args.methods is None:
+    if "baselines" in args.methods:
         makers |= BASELINES
         makers[KMEANS] = lambda seed, n_clusters: KMeans(
             n_clusters, n_init=10, random_state=seed
@@ -97,8 +100,8 @@ def main():
                     # LabelSpreading divides by the rows that no label reaches
                     warnings.filterwarnings("ignore", message="invalid value")
                     estimator = make(seed).fit(X_train, y_partial)
-                row["seconds"].append(round(time.perf_counter() - start, 2))
-                row["accuracy"].append(round(estimator.score(X_test, y_test), 4))
+                    row["seconds"].append(round(time.perf_counter() - start, 2))
+                    row["accuracy"].append(round(estimator.score(X_test, y_test), 4))
             if name not in BASELINES:
                 labels = make(seed, 10).fit(X_train).labels_
                 row["acc"].append(round(clustering_accuracy(y_train, labels), 4))
