@@ -32,8 +32,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
@@ -46,13 +44,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from sksemi._base import DeepEstimator, as_tensor, seeded
+from sksemi._kmeans import named_first
 from sksemi._networks import ACTIVATIONS, Units, _Convolutions, mlp
 from sksemi._training import diverged
 from sksemi._validation import (
     Interval,
     StrOptions,
     _fit_context,
-    check_likelihood,
+    in_unit_interval,
 )
 
 # Rows whose features k-means sees.
@@ -262,8 +261,7 @@ def kmeans_centers(features, n_clusters, means, n_init, rng):
         start = means
         if n_named < n_clusters:
             centers = kmeans.cluster_centers_
-            _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
-            free = np.setdiff1d(np.arange(n_clusters), taken)
+            free = named_first(centers, means)[n_named:]
             start = np.concatenate([means, centers[free]])
         start = start.astype(features.dtype)
         kmeans = KMeans(n_clusters, init=start, n_init=1).fit(features)
@@ -892,7 +890,7 @@ class ACOLClusterer(
         return self._fit_or_restore(X, y, parents)
 
     def _check_data(self, X):
-        inside = check_likelihood("auto", X, self.scale_, "inside") == "inside"
+        inside = in_unit_interval(X, self.scale_)
         self._standardize = self._image_shape is None or not inside
         self._transformations = None
         if not hasattr(self, "parents_"):

@@ -35,7 +35,6 @@ they are over the clusters that labels name.
 
 import contextlib
 import math
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -52,7 +51,13 @@ from sksemi._base import DeepEstimator
 from sksemi._kmeans import start_from_kmeans
 from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, Units
 from sksemi._schedules import linear_warm_up, step_decay
-from sksemi._validation import Interval, StrOptions, check_classes, check_likelihood
+from sksemi._validation import (
+    Interval,
+    StrOptions,
+    check_classes,
+    check_likelihood,
+    warn_clipped,
+)
 
 # Filters, kernel and stride; few and strided, as the decoder runs once per cluster.
 CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
@@ -1013,14 +1018,7 @@ class CaGeMGenerator(
         """
         X = self._check(X)
         if self.likelihood_ == "bernoulli":
-            low, high = X.min(), X.max() / self._divisor(X)
-            if low < -1e-6 or high > 1 + 1e-6:
-                warnings.warn(
-                    "X has values outside [0, 1]; they are clipped, as "
-                    'likelihood="bernoulli" gives them no density.',
-                    UserWarning,
-                    stacklevel=2,
-                )
+            warn_clipped(X, self._divisor(X), stacklevel=2)
         return self._bound(X)
 
     def _objective(self, X):

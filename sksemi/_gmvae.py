@@ -28,7 +28,6 @@ Terms of the loss, under the names they have below:
 """
 
 import math
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -64,7 +63,13 @@ from sksemi._networks import (
     shift_images,
 )
 from sksemi._schedules import exponential_decay
-from sksemi._validation import Interval, StrOptions, check_classes, check_likelihood
+from sksemi._validation import (
+    Interval,
+    StrOptions,
+    check_classes,
+    check_likelihood,
+    warn_clipped,
+)
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
@@ -790,14 +795,7 @@ class GMVAEClusterer(
     def _bound(self, X):
         self._validate_params()  # n_importance_samples may have been set since fit
         if self.likelihood_ == "bernoulli":
-            low, high = X.min(), X.max() / self._divisor(X)
-            if low < -1e-6 or high > 1 + 1e-6:
-                warnings.warn(
-                    "X has values outside [0, 1]; they are clipped, as "
-                    'likelihood="bernoulli" gives them no density.',
-                    UserWarning,
-                    stacklevel=3,
-                )
+            warn_clipped(X, self._divisor(X), stacklevel=3)
 
         def bound(model, x):
             if model.p_x.name == "bernoulli":

@@ -69,7 +69,7 @@ def start_from_kmeans(layer, encode, batches, n_clusters, n_labels):
     hidden, means, rng = collect_features(encode, batches, n_labels)
     kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(hidden)
     centers = kmeans.cluster_centers_
-    centers = centers[_named_first(centers, means)]
+    centers = centers[named_first(centers, means)]
     scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
     layer.weight.copy_(torch.from_numpy(centers / scatter))
     layer.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
@@ -107,7 +107,7 @@ def start_centers(encode, batches, n_clusters, n_labels):
     of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
     # equal rows may leave a cluster empty
     centers = np.stack([(own if len(own) else features).mean(0) for own in of_cluster])
-    order = _named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
+    order = named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
     return centers[order]
 
 
@@ -134,8 +134,18 @@ def find_centers(encode, batches, start, n_labels):
     return KMeans(len(init), n_init=1, init=init).fit(features).cluster_centers_
 
 
-def _named_first(centers, means):
-    """Positions of the centres matched to means, one to one, then of the others."""
+def named_first(centers, means):
+    """Positions of the centres nearest to means, one to one, then of the others.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (n_clusters, n_columns)
+    means : ndarray of shape (n_named, n_columns)
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,)
+    """
     _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
     free = np.setdiff1d(np.arange(len(centers)), taken)
     return np.concatenate([taken, free])

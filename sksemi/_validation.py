@@ -265,6 +265,22 @@ def check_parents(parents, n_samples):
     return codes, names
 
 
+def in_unit_interval(X, scale):
+    """Whether all values, divided by a scale, lie in [0, 1] up to 1e-6."""
+    return X.min() / scale >= -1e-6 and X.max() / scale <= 1 + 1e-6
+
+
+def warn_clipped(X, scale, stacklevel):
+    """Warn of values that a Bernoulli likelihood has to clip."""
+    if not in_unit_interval(X, scale):
+        warnings.warn(
+            "X has values outside [0, 1]; they are clipped, as "
+            'likelihood="bernoulli" gives them no density.',
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
 def check_likelihood(likelihood, X, scale, default):
     """Decide on the likelihood by the range of the rows of a fit.
 
@@ -291,15 +307,14 @@ def check_likelihood(likelihood, X, scale, default):
     """
     if likelihood == "gaussian":
         return likelihood
-    low, high = X.min() / scale, X.max() / scale
-    inside = low >= -1e-6 and high <= 1 + 1e-6
+    inside = in_unit_interval(X, scale)
     if likelihood == "auto":
         return default if inside else "gaussian"
     if not inside:
         raise ValueError(
             f'likelihood="{likelihood}" needs values from 0 to 1, but X has values '
-            f"from {low:g} to {high:g}. Scale X (MinMaxScaler), or use "
-            'likelihood="gaussian" or "auto".'
+            f"from {X.min() / scale:g} to {X.max() / scale:g}. Scale X (MinMaxScaler), "
+            'or use likelihood="gaussian" or "auto".'
         )
     return likelihood
 
