@@ -208,7 +208,7 @@ def test_more_columns_of_omniglot(tmp_path):
 def test_missing_files(fetch, tmp_path):
     with pytest.raises(OSError, match=r"is not in .*SKSEMI_DATA") as error:
         fetch(data_home=tmp_path)
-    if fetch not in (fetch_svhn, fetch_omniglot):
+    if fetch is not fetch_omniglot:
         assert "no network in tests" in str(error.value)
         with pytest.raises(OSError, match="download_if_missing=True"):
             fetch(data_home=tmp_path, download_if_missing=False)
@@ -314,6 +314,49 @@ def test_usps_from_openml(tmp_path, monkeypatch):
     np.testing.assert_array_equal(bunch.target, labels)
     assert len(bunch.test) == 0
     assert "not the whole set with its official split" in " ".join(bunch.DESCR.split())
+
+
+# Axes of images of (row, channel, height, width) as OpenML may have put them in a row.
+ORDERS = [(0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 3, 1), (0, 3, 2, 1)]
+
+
+def draw_streets(n):
+    """Colours that change slowly, more from left to right than downwards."""
+    phase = np.random.RandomState(0).uniform(0, 6, (n, 3, 1, 1))
+    down, right = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
+    images = 127 + 120 * np.sin(phase + down / 9 + right / 6)
+    return images.astype(np.uint8)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_svhn_from_openml(order, tmp_path, monkeypatch):
+    """Any order of pixels, and all rows for training where the split is not known."""
+    images, labels = draw_streets(20), np.arange(20) % 10
+
+    def openml(**parameters):
+        assert parameters["data_id"] == 41081
+        rows = images.transpose(order).reshape(20, -1)
+        return rows.astype(float), np.where(labels == 0, 10, labels).astype(str)
+
+    monkeypatch.setattr(datasets, "fetch_openml", openml)
+    bunch = fetch_svhn(data_home=tmp_path)
+    np.testing.assert_array_equal(bunch.images, images)
+    np.testing.assert_array_equal(bunch.target, labels)
+    assert (len(bunch.train), len(bunch.test)) == (20, 0)
+    assert "not the whole set with its official split" in " ".join(bunch.DESCR.split())
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_split_of_svhn_from_openml(shuffled, tmp_path, monkeypatch):
+    """The official training rows are known by how often they show each digit."""
+    train = np.repeat(np.arange(10), datasets._SVHN_TRAIN)
+    labels = np.concatenate([train, np.ones(7, int)])
+    if shuffled:
+        labels = labels[::-1]
+    rows = np.zeros((len(labels), 3072), np.uint8)
+    monkeypatch.setattr(datasets, "fetch_openml", lambda **_: (rows, labels))
+    X, y = fetch_svhn(data_home=tmp_path, subset="train", return_X_y=True)
+    assert len(X) == len(y) == (73_264 if shuffled else 73_257)
 
 
 @pytest.mark.parametrize("fetch", FETCHERS)

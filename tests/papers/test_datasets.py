@@ -57,3 +57,14 @@ def test_alphabets_of_omniglot(data_dir):
     pairs = set(zip(bunch.target.tolist(), bunch.alphabet.tolist(), strict=True))
     assert len(pairs) == 1_623
     assert len(bunch.target_names) == len(np.unique(bunch.alphabet)) == 50
+
+
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 3, 1), (0, 3, 2, 1)]
+)
+def test_order_of_pixels_of_svhn(order, data_dir):
+    """It is told from a hundred images, whichever they are."""
+    images = datasets.fetch_svhn(data_home=data_dir).images[:5000]
+    for part in np.split(images, 50):
+        rows = part.transpose(order).reshape(100, -1)
+        np.testing.assert_array_equal(datasets._svhn_images(rows), part)
