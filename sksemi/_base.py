@@ -120,8 +120,8 @@ class DeepEstimator(BaseEstimator):
         """Epochs until every schedule has ended; early stopping counts from there."""
         return 0
 
-    def _learning_rate(self, epoch):
-        """Adam's step size in an epoch."""
+    def _learning_rate(self, epoch, n_steps):
+        """Adam's step size in an epoch of so many steps."""
         return self.learning_rate
 
     def _check_data(self, X):

@@ -865,7 +865,7 @@ class CaGeMGenerator(
     def _schedule_length(self):
         return self.warm_up
 
-    def _learning_rate(self, epoch):
+    def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * step_decay(
             epoch, self.learning_rate_decay, self.learning_rate_step
         )

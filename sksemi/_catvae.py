@@ -65,6 +65,8 @@ from sksemi._validation import Interval, StrOptions, check_likelihood
 
 # Section V-A at 28x28: filters, kernel, stride.
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
+# Steps after which halving_period="auto" halves the learning rate.
+HALVING_STEPS = 1200
 
 
 def categorical_loss(logits):
@@ -401,8 +403,8 @@ class CatVAEClusterer(
     margin : float, default=2.0
         Margin of the lifted structured loss, a Euclidean distance.
 
-    reconstruction_weight : float, default=1.0
-        Weight of the squared error, the mean over features.
+    reconstruction_weight : float, default=20.0
+        Weight of the squared error, the mean over features. The paper's is 1.
 
     categorical_weight : float, default=1.0
         Weight of KL(q(C|f) || uniform) / log K.
@@ -438,8 +440,10 @@ class CatVAEClusterer(
     learning_rate : float, default=1e-3
         Step size of Adam.
 
-    halving_period : int or None, default=50
+    halving_period : int, "auto" or None, default="auto"
         Epochs after which the learning rate is halved, again and again; None keeps it.
+        "auto" is as many epochs as make 1,200 steps, at most the paper's 50: at the
+        full rate, assignments of large sets drift once they agree with the network.
 
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.
@@ -559,7 +563,11 @@ class CatVAEClusterer(
             Interval(Integral, 0, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "halving_period": [Interval(Integral, 1, None, closed="left"), None],
+        "halving_period": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
     }
 
     def __init__(
@@ -577,7 +585,7 @@ class CatVAEClusterer(
         temperature=1.0,
         alpha=0.6,
         margin=2.0,
-        reconstruction_weight=1.0,
+        reconstruction_weight=20.0,
         categorical_weight=1.0,
         assignment_weight=5.0,
         feature_weight=1.0,
@@ -587,7 +595,7 @@ class CatVAEClusterer(
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,
-        halving_period=50,
+        halving_period="auto",
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
@@ -658,10 +666,13 @@ class CatVAEClusterer(
             "max_shift": max_shift,
         }
 
-    def _learning_rate(self, epoch):
-        if self.halving_period is None:
+    def _learning_rate(self, epoch, n_steps):
+        period = self.halving_period
+        if period is None:
             return self.learning_rate
-        return self.learning_rate * step_decay(epoch, 0.5, self.halving_period)
+        if period == "auto":
+            period = min(math.ceil(HALVING_STEPS / n_steps), 50)
+        return self.learning_rate * step_decay(epoch, 0.5, period)
 
     @property
     def _n_features_out(self):

@@ -177,7 +177,8 @@ def train(
     batch_size : int
         Rows in a step.
     learning_rate : float or callable
-        Adam's step size, or a function from the epoch's number to it.
+        Adam's step size, or a function to it from the epoch's number and the number of
+        steps in an epoch.
     pool : {"unlabelled", "all"}, default="unlabelled"
         The rows that an epoch is a pass over: see `Minibatches`.
     state : dict, default=None
@@ -243,7 +244,9 @@ def train(
             start = time.perf_counter()
             epoch_tensor.fill_(epoch)
             rate.fill_(
-                learning_rate(epoch) if callable(learning_rate) else learning_rate
+                learning_rate(epoch, batches.n_steps)
+                if callable(learning_rate)
+                else learning_rate
             )
             if hasattr(model, "before_epoch"):
                 model.before_epoch(data, epoch)

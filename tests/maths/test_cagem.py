@@ -561,7 +561,7 @@ def test_warm_up():
 
 def test_learning_rate_decays_in_steps():
     est = CaGeMGenerator(learning_rate=0.1)
-    rates = [est._learning_rate(epoch) for epoch in (0, 49, 50, 99, 100)]
+    rates = [est._learning_rate(epoch, 10) for epoch in (0, 49, 50, 99, 100)]
     np.testing.assert_allclose(rates, [0.1, 0.1, 0.075, 0.075, 0.05625])
 
 

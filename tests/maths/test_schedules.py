@@ -1,5 +1,6 @@
 """Schedules against what they say."""
 
+import pytest
 import torch
 
 from sksemi import CatVAEClusterer
@@ -14,10 +15,16 @@ def test_step_decay():
 
 def test_catvae_halves_its_learning_rate():
     est = CatVAEClusterer(learning_rate=0.1, halving_period=3)
-    assert [est._learning_rate(epoch) for epoch in (0, 2, 3, 6)] == [
-        0.1,
-        0.1,
-        0.05,
-        0.025,
-    ]
-    assert est.set_params(halving_period=None)._learning_rate(99) == 0.1
+    rates = [est._learning_rate(epoch, 10) for epoch in (0, 2, 3, 6)]
+    assert rates == [0.1, 0.1, 0.05, 0.025]
+    assert est.set_params(halving_period=None)._learning_rate(99, 10) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "period"), [(600, 2), (599, 3), (1200, 1), (5000, 1), (14, 50)]
+)
+def test_catvae_halves_its_learning_rate_by_steps(n_steps, period):
+    """After 1,200 steps, in whole epochs, or after 50 epochs if that is sooner."""
+    est = CatVAEClusterer(learning_rate=0.1)
+    assert est._learning_rate(period - 1, n_steps) == 0.1
+    assert est._learning_rate(period, n_steps) == 0.05

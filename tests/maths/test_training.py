@@ -226,9 +226,11 @@ def test_learning_rate_is_read_each_epoch():
     """A rate of 0 from the third epoch on: nothing moves, and the loss stays."""
     torch.manual_seed(0)
     model, data = Mean(), make_data()
+    batches = Minibatches(data.y, SETTINGS["batch_size"])
     seen = []
 
-    def rate(epoch):
+    def rate(epoch, n_steps):
+        assert n_steps == batches.n_steps
         seen.append(epoch)
         return 0.1 if epoch < 2 else 0.0
 
