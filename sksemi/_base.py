@@ -204,7 +204,7 @@ class DeepEstimator(BaseEstimator):
             history, state = [], None
             model = self._Module(**self._arguments)
             if resume:
-                model.load_state_dict(earlier["model_"].state_dict())
+                self._load_earlier(model, earlier)
                 history = earlier["history_"]
                 state = earlier.get("_state", {"epoch": earlier["n_iter_"]})
             model = model.to(device)
@@ -280,29 +280,29 @@ class DeepEstimator(BaseEstimator):
         return best[1]
 
     def _check_warm_start(self, earlier):
-        """Refuse to go on with other clusters or another network."""
-        now, then = self._arguments, earlier["_arguments"]
-        classes = self.classes_.tolist(), earlier["classes_"].tolist()
-        if classes[0] != classes[1] or now["n_labels"] != then["n_labels"]:
+        """Refuse to go on with other clusters."""
+        now = self.classes_.tolist(), self._n_labels
+        then = earlier["classes_"].tolist(), earlier["_n_labels"]
+        if now != then:
             raise ValueError(
                 f"warm_start=True, but y and n_clusters now make the clusters "
-                f"{classes[0]}, {now['n_labels']} of them with a label, and the fit "
-                f"to go on from has {classes[1]}, {then['n_labels']} with a label. Set "
-                "warm_start=False to start anew."
+                f"{now[0]}, {now[1]} of them with a label, and the fit to go on from "
+                f"has {then[0]}, {then[1]} with a label. Set warm_start=False to start "
+                "anew."
             )
+
+    def _load_earlier(self, model, earlier):
+        """Give a new model the weights of the fit that a warm start goes on from."""
         # Arguments that leave every weight its shape say how to train: they may change.
-        with seeded(None, torch.device("cpu")):
-            models = self._Module(**now), earlier["model_"]
-        new, old = (
-            {name: weight.shape for name, weight in model.state_dict().items()}
-            for model in models
-        )
-        if new != old:
+        try:
+            model.load_state_dict(earlier["model_"].state_dict())
+        except RuntimeError as error:
+            now, then = self._arguments, earlier["_arguments"]
             changed = [name for name in now if now[name] != then[name]]
             raise ValueError(
                 f"warm_start=True, but {', '.join(changed)} changed, which needs "
                 "another network. Set warm_start=False to start anew."
-            )
+            ) from error
 
     def _place(self, rows, codes, device):
         """Rows and labels as tensors, on the device if the rows fit there."""
