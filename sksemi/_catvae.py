@@ -60,13 +60,11 @@ from sksemi._networks import (
     mlp,
     shift_images,
 )
-from sksemi._schedules import step_decay
+from sksemi._schedules import halving
 from sksemi._validation import Interval, StrOptions, check_likelihood
 
 # Section V-A at 28x28: filters, kernel, stride.
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
-# Steps after which halving_period="auto" halves the learning rate.
-HALVING_STEPS = 1200
 
 
 def categorical_loss(logits):
@@ -442,8 +440,8 @@ class CatVAEClusterer(
 
     halving_period : int, "auto" or None, default="auto"
         Epochs after which the learning rate is halved, again and again; None keeps it.
-        "auto" is as many epochs as make 1,200 steps, at most the paper's 50: at the
-        full rate, assignments of large sets drift once they agree with the network.
+        "auto" is as many epochs as make 1,200 steps, at most 50: at the full rate,
+        assignments of large sets drift once the network agrees with them.
 
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.
@@ -667,12 +665,7 @@ class CatVAEClusterer(
         }
 
     def _learning_rate(self, epoch, n_steps):
-        period = self.halving_period
-        if period is None:
-            return self.learning_rate
-        if period == "auto":
-            period = min(math.ceil(HALVING_STEPS / n_steps), 50)
-        return self.learning_rate * step_decay(epoch, 0.5, period)
+        return self.learning_rate * halving(epoch, self.halving_period, n_steps)
 
     @property
     def _n_features_out(self):

@@ -62,7 +62,7 @@ from sksemi._networks import (
     mlp,
     shift_images,
 )
-from sksemi._schedules import exponential_decay
+from sksemi._schedules import exponential_decay, halving
 from sksemi._validation import (
     Interval,
     StrOptions,
@@ -448,6 +448,12 @@ class GMVAEClusterer(
     learning_rate : float, default=1e-3
         Step size of Adam.
 
+    halving_period : int, "auto" or None, default="auto"
+        Epochs after which the learning rate is halved, again and again; None keeps it,
+        as in the paper. "auto" is as many epochs as make 1,200 steps, at most 50: at
+        the full rate, assignments of large sets drift once the network agrees with
+        them.
+
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.
 
@@ -575,6 +581,11 @@ class GMVAEClusterer(
         "temperature_decay": [Interval(Real, 0, None, closed="left")],
         "min_temperature": [Interval(Real, 0, 1, closed="right")],
         "init": [StrOptions({"k-means", "random"})],
+        "halving_period": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "input_noise": [
             Interval(Real, 0, None, closed="left"),
             StrOptions({"auto"}),
@@ -609,6 +620,7 @@ class GMVAEClusterer(
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,
+        halving_period="auto",
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
@@ -642,6 +654,7 @@ class GMVAEClusterer(
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.halving_period = halving_period
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
@@ -679,6 +692,9 @@ class GMVAEClusterer(
             "input_noise": self._input_noise(self.max_shift),
             "max_shift": self.max_shift,
         }
+
+    def _learning_rate(self, epoch, n_steps):
+        return self.learning_rate * halving(epoch, self.halving_period, n_steps)
 
     def _schedule_length(self):
         if self.temperature_decay == 0:

@@ -1,5 +1,11 @@
 """Schedules: pure functions of the epoch, a 0-d tensor."""
 
+import math
+
+# Steps after which "auto" halves a learning rate, and epochs if those are fewer.
+HALVING_STEPS = 1200
+HALVING_EPOCHS = 50
+
 
 def exponential_decay(epoch, rate, floor):
     """Value that decays from 1 and stays at a floor.
@@ -38,6 +44,30 @@ def step_decay(epoch, factor, every):
         ``factor ** floor(epoch / every)``.
     """
     return factor ** (epoch // every)
+
+
+def halving(epoch, period, n_steps):
+    """Value that starts at 1 and is halved again and again.
+
+    Parameters
+    ----------
+    epoch : int
+        Epochs completed so far; the first epoch is 0.
+    period : int, "auto" or None
+        Epochs between two steps. "auto" is as many as make 1,200 training steps, 50 at
+        most; None never halves.
+    n_steps : int
+        Training steps of an epoch.
+
+    Returns
+    -------
+    float
+    """
+    if period is None:
+        return 1.0
+    if period == "auto":
+        period = min(math.ceil(HALVING_STEPS / n_steps), HALVING_EPOCHS)
+    return step_decay(epoch, 0.5, period)
 
 
 def linear_warm_up(epoch, n_epochs):

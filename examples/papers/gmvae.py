@@ -59,6 +59,7 @@ def make_estimator(args, n_features):
             "input_noise": 0.0,
             "max_shift": 0,
             "batch_size": 200,
+            "halving_period": None,
             "init": "random",
         } | TABLE[args.dataset]
         if args.labels == 0:

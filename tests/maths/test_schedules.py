@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sksemi import CatVAEClusterer
+from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi._schedules import step_decay
 
 
@@ -13,18 +13,20 @@ def test_step_decay():
     assert step_decay(torch.tensor(120.0), 0.75, 50).item() == 0.75**2
 
 
-def test_catvae_halves_its_learning_rate():
-    est = CatVAEClusterer(learning_rate=0.1, halving_period=3)
+@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
+def test_learning_rate_is_halved(Estimator):
+    est = Estimator(learning_rate=0.1, halving_period=3)
     rates = [est._learning_rate(epoch, 10) for epoch in (0, 2, 3, 6)]
     assert rates == [0.1, 0.1, 0.05, 0.025]
     assert est.set_params(halving_period=None)._learning_rate(99, 10) == 0.1
 
 
+@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
 @pytest.mark.parametrize(
     ("n_steps", "period"), [(600, 2), (599, 3), (1200, 1), (5000, 1), (14, 50)]
 )
-def test_catvae_halves_its_learning_rate_by_steps(n_steps, period):
+def test_learning_rate_is_halved_by_steps(Estimator, n_steps, period):
     """After 1,200 steps, in whole epochs, or after 50 epochs if that is sooner."""
-    est = CatVAEClusterer(learning_rate=0.1)
+    est = Estimator(learning_rate=0.1)
     assert est._learning_rate(period - 1, n_steps) == 0.1
     assert est._learning_rate(period, n_steps) == 0.05
