@@ -450,9 +450,8 @@ class GMVAEClusterer(
 
     halving_period : int, "auto" or None, default="auto"
         Epochs after which the learning rate is halved, again and again; None keeps it,
-        as in the paper. "auto" is as many epochs as make 1,200 steps, at most 50: at
-        the full rate, assignments of large sets drift once the network agrees with
-        them.
+        as in the paper. "auto" is as many epochs as make 1,200 steps: at the full rate,
+        assignments of large sets drift once the network agrees with them.
 
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.

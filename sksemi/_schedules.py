@@ -2,9 +2,8 @@
 
 import math
 
-# Steps after which "auto" halves a learning rate, and epochs if those are fewer.
+# Steps after which "auto" halves a learning rate.
 HALVING_STEPS = 1200
-HALVING_EPOCHS = 50
 
 
 def exponential_decay(epoch, rate, floor):
@@ -54,8 +53,8 @@ def halving(epoch, period, n_steps):
     epoch : int
         Epochs completed so far; the first epoch is 0.
     period : int, "auto" or None
-        Epochs between two steps. "auto" is as many as make 1,200 training steps, 50 at
-        most; None never halves.
+        Epochs between two steps. "auto" is as many as make 1,200 training steps; None
+        never halves.
     n_steps : int
         Training steps of an epoch.
 
@@ -66,7 +65,7 @@ def halving(epoch, period, n_steps):
     if period is None:
         return 1.0
     if period == "auto":
-        period = min(math.ceil(HALVING_STEPS / n_steps), HALVING_EPOCHS)
+        period = math.ceil(HALVING_STEPS / n_steps)
     return step_decay(epoch, 0.5, period)
 
 
