@@ -261,6 +261,7 @@ def record(estimator, args, results):
         if args.validation
         else "test",
         "epochs": estimator.n_iter_,
+        "changed": " ".join(args.set),
         **results,
         "parameters": {
             name: value

@@ -220,7 +220,6 @@ def main(args):
         "transformations": args.transformations,
         "passes": args.passes,
         "scaling": scaling,
-        "changed": " ".join(args.set),
     }
     n_epochs = args.epochs * args.passes
     path = checkpoint_path(estimator, args, [protocol, n_epochs])

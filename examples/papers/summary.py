@@ -2,7 +2,8 @@
 
     python examples/papers/summary.py [FILE ...]
 
-One row per script, data set, recipe, number of labels, epochs, clusters and protocol.
+One row per script, data set, recipe, number of labels, epochs, clusters, protocol and
+parameters changed by ``--set``.
 """
 
 import json
@@ -45,6 +46,7 @@ def main(paths):
                     *(line[name] for name in names),
                     clusters(line),
                     line.get("protocol", ""),
+                    line["changed"],
                 )
                 groups[key].append(line)
     for key, lines in sorted(groups.items()):
