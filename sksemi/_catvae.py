@@ -639,9 +639,7 @@ class CatVAEClusterer(
         self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
-        max_shift = self.max_shift
-        if max_shift == "auto":
-            max_shift = 1 if self._n_labels else 0
+        max_shift = self._resolve_max_shift()
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,

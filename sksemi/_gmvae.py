@@ -430,9 +430,10 @@ class GMVAEClusterer(
         in units of X (after division by 255, or of the common unit of "gaussian").
         "auto" is 0.1 where images are shifted too, else 0.2. Not in the paper.
 
-    max_shift : int, default=1
-        Images are shifted by up to so many pixels, at random, while training. Not in
-        the paper.
+    max_shift : int or "auto", default="auto"
+        Images are shifted by up to so many pixels, at random, while training. "auto" is
+        1 with labels and 0 without, where shifts lead clusters astray. Not in the
+        paper.
 
     init : {"k-means", "random"}, default="k-means"
         How clusters that no label names start: from k-means on the untrained network's
@@ -589,7 +590,10 @@ class GMVAEClusterer(
             Interval(Real, 0, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "max_shift": [Interval(Integral, 0, None, closed="left")],
+        "max_shift": [
+            Interval(Integral, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -614,7 +618,7 @@ class GMVAEClusterer(
         temperature_decay=0.013863,
         min_temperature=0.5,
         input_noise="auto",
-        max_shift=1,
+        max_shift="auto",
         init="k-means",
         max_iter=100,
         batch_size=200,
@@ -668,6 +672,7 @@ class GMVAEClusterer(
         self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
+        max_shift = self._resolve_max_shift()
         hold = max(1.0, self.n_features_in_ / 4)  # against a sum over features
         auto = {
             "reconstruction": 10.0 if self.likelihood_ == "mse" else 1.0,
@@ -688,8 +693,8 @@ class GMVAEClusterer(
             "temperature_decay": self.temperature_decay,
             "min_temperature": self.min_temperature,
             "init": self.init,
-            "input_noise": self._input_noise(self.max_shift),
-            "max_shift": self.max_shift,
+            "input_noise": self._input_noise(max_shift),
+            "max_shift": max_shift,
         }
 
     def _learning_rate(self, epoch, n_steps):
