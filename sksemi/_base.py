@@ -357,10 +357,12 @@ class DeepEstimator(BaseEstimator):
         return 1 if self._n_labels else 0
 
     def _input_noise(self, max_shift):
-        """Deviation of the noise on the encoder's input; less where images move too."""
-        if self.input_noise == "auto":
-            return 0.1 if self._image_shape and max_shift else 0.2
-        return self.input_noise
+        """Deviation of the noise on the encoder's input."""
+        if self.input_noise != "auto":
+            return self.input_noise
+        if self._image_shape is None:
+            return 0.2
+        return 0.1 if max_shift else 0.03
 
     def _weights(self, names, auto=None):
         """Weights of the terms of the loss, by name; ``auto`` has those of "auto"."""

@@ -421,7 +421,8 @@ class CatVAEClusterer(
     input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
-        "auto" is 0.1 where images are shifted too, else 0.2. Not in the paper.
+        "auto" is 0.2 for tables, 0.1 for images that are shifted too and 0.03 for
+        others. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted by up to so many pixels, at random, while training. "auto" is
