@@ -202,11 +202,11 @@ def run(args, make_estimator, figures):
         **curve(estimator),
         "acc": round(100 * clustering_accuracy(y_test, predicted), 2),
         "nmi": round(100 * normalized_mutual_info_score(y_test, predicted), 2),
-        "unlabelled_training_error": round(
-            100 * float(np.mean(estimator.labels_[~labelled] != y[~labelled])), 2
-        ),
         "seconds_per_epoch": round(seconds, 2),
     }
+    if not labelled.all():
+        wrong = estimator.labels_[~labelled] != y[~labelled]
+        results["unlabelled_training_error"] = round(100 * float(np.mean(wrong)), 2)
     record(estimator, args, results)
     checkpoint.unlink()
     for name, value in results.items():
