@@ -22,7 +22,7 @@ Objective (eq. 13), by the names that its terms have below:
     cross_entropy    -log Y_p of the right parent
     affinity         mean over parents of affinity(B_p)
     balance          1 - mean over parents of balance(B_p)
-    frobenius        ||B||_F^2
+    frobenius        ||Z||_F^2, or ||B||_F^2 as printed there
     label            for labelled rows, cross-entropy of their class inside their
                      parent; not in the paper
 """
@@ -650,18 +650,18 @@ class ACOLClusterer(
         Weight of 1 - balance, c_beta in the paper.
 
     frobenius_weight : float, default=1e-6
-        Weight of the squared activities' sum over a batch, c_F in the paper.
+        Weight of the sum of squared activities over a batch, c_F in the paper.
 
     label_weight : float, default=1.0
         Weight of the labelled rows' cross-entropy, absent without labels.
 
-    frobenius_of : {"B", "Z"}, default="B"
+    frobenius_of : {"B", "Z"}, default="Z"
         Which activities that sum is over: their positive part (the paper's equation
-        13), or all (the authors' published code).
+        13), or all, as in the authors' published code, which reaches their table.
 
-    kmeans_n_init : int, default=10
-        Starts of k-means on F. Clusters that labels name start at the means of their
-        labelled rows.
+    kmeans_n_init : int, default=30
+        Starts of k-means on F, 10 in the paper. Clusters that labels name start at the
+        means of their labelled rows.
 
     max_iter : int, default=100
         Number of epochs, each a pass over all rows.
@@ -816,8 +816,8 @@ class ACOLClusterer(
         balance_weight=1.0,
         frobenius_weight=1e-6,
         label_weight=1.0,
-        frobenius_of="B",
-        kmeans_n_init=10,
+        frobenius_of="Z",
+        kmeans_n_init=30,
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,

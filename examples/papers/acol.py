@@ -46,7 +46,9 @@ PAPER = {
     "affinity_weight": 0.1,
     "balance_weight": 1.0,
     "frobenius_weight": 1e-6,
-    "frobenius_of": "B",
+    # as the published code; equation 13 has B
+    "frobenius_of": "Z",
+    "kmeans_n_init": 10,
     "batch_size": 400,
     "learning_rate": 1e-3,
 }
@@ -92,8 +94,8 @@ def add_arguments(p):
         "--passes",
         type=int,
         default=1,
-        help="passes over the rows that count as an epoch; 8 is the reading by which "
-        "an epoch shows every row under every transformation",
+        help="passes over the rows that count as an epoch: 1 as in algorithm 1, 8 as "
+        "in the published code, whose epochs have every row under all transformations",
     )
     p.add_argument(
         "--scaling",
