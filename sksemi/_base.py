@@ -350,11 +350,11 @@ class DeepEstimator(BaseEstimator):
             "bfloat16": bfloat16,
         }
 
-    def _resolve_max_shift(self, auto):
+    def _resolve_max_shift(self):
         """Resolve max_shift="auto": shifts lead clusters without labels astray."""
         if self.max_shift != "auto":
             return self.max_shift
-        return auto if self._n_labels else 0
+        return 1 if self._n_labels else 0
 
     def _input_noise(self, max_shift):
         """Deviation of the noise on the encoder's input."""

@@ -426,8 +426,8 @@ class CatVAEClusterer(
 
     max_shift : int or "auto", default="auto"
         Images are shifted by up to so many pixels, at random, while training. "auto" is
-        a fourteenth of the shorter side with labels (2 pixels of 28, at least 1), and 0
-        without, where shifts lead clusters astray. Not in the paper.
+        1 with labels and 0 without, where shifts lead clusters astray. Not in the
+        paper.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabelled rows.
@@ -640,8 +640,7 @@ class CatVAEClusterer(
         self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
-        side = min(self._image_shape[1:]) if self._image_shape else 0
-        max_shift = self._resolve_max_shift(max(1, round(side / 14)))
+        max_shift = self._resolve_max_shift()
         return {
             **self._architecture(device),
             "feature_dim": self.feature_dim,

@@ -673,7 +673,7 @@ class GMVAEClusterer(
         self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
 
     def _module_arguments(self, device):
-        max_shift = self._resolve_max_shift(1)
+        max_shift = self._resolve_max_shift()
         hold = max(1.0, self.n_features_in_ / 4)  # against a sum over features
         auto = {
             "reconstruction": 10.0 if self.likelihood_ == "mse" else 1.0,

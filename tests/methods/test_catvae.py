@@ -114,14 +114,3 @@ def test_papers_form_is_expressible(digits):
     ).fit(X, mask_labels(y, 50, random_state=0))
     assert est.score(X_test, y_test) > 0.8
     assert {row["separation"] for row in est.history_} == {0.0}
-
-
-@pytest.mark.parametrize(
-    ("shape", "labelled", "expected"),
-    [((8, 8), True, 1), ((28, 20), True, 1), ((28, 28), True, 2), ((8, 8), False, 0)],
-)
-def test_shifts_go_with_the_size_of_images_and_need_labels(shape, labelled, expected):
-    X = np.random.RandomState(0).uniform(size=(40, *shape))
-    y = np.repeat([0, 1, -1, -1], 10) if labelled else None
-    est = CatVAEClusterer(2, max_iter=1, random_state=0).fit(X, y)
-    assert est.model_.max_shift == expected
