@@ -17,7 +17,8 @@ Terms of the loss (eq. 8), each about in [0, 1], under the names they have below
     reconstruction   L_R (eq. 11), squared error, mean over pixels
     categorical      L_C (eq. 14), KL(q(C|f) || uniform) / log K
     assignment       L_A (eq. 16) of c or q(C|f) with the labels, and with labels
-                     assigned by the nearest labelled features of the batch
+                     assigned by the nearest labelled features of the batch, in another
+                     view of it where rows are noised or shifted
     feature          L_F (eq. 17, 18), distance to the labelled features of the assigned
                      cluster
     separation       lifted structured loss with those labels on f before it is given
@@ -245,6 +246,7 @@ class CatVAE(nn.Module):
 
     def loss(self, x, y, epoch, parents=None):
         """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
+        original = x
         if self.training and self.max_shift:
             x = shift_images(x, self.image_shape, self.max_shift)
         embedding = self.embed(x)  # (n, f)
@@ -254,9 +256,17 @@ class CatVAE(nn.Module):
         k = count_neighbors(self.n_neighbors, len(y), self.n_labels)
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
         # a centre has k votes: as many neighbours as a label can have
-        representatives = torch.cat([features[: len(y)], self.centers.repeat(k, 1)])
+        centers = self.centers.repeat(k, 1)
         clusters = torch.cat([y, unnamed.repeat(k)])
-        assigned = self.assign(features, y, representatives, clusters, k)  # (n,)
+        with torch.no_grad():
+            # labels are assigned in another view, so that the network is not taught
+            # what it just saw: unshifted, with noise of its own
+            augmented = self.training and (self.max_shift or self.input_noise)
+            another = augmented and len(y) < len(x)
+            view = self.encode(original) if another else features
+            neighbors = torch.cat([view[: len(y)], centers])
+            assigned = self.assign(view, y, neighbors, clusters, k)  # (n,)
+        representatives = torch.cat([features[: len(y)], centers])
         distance = feature_distances(
             features, representatives, clusters, self.n_clusters
         )  # (n, K)
@@ -276,7 +286,7 @@ class CatVAE(nn.Module):
             monitors["agreement"] = agree[len(y) :].float().mean()
         if len(y) > 1:
             monitors["neighbor_accuracy"] = nearest_neighbor_accuracy(
-                features[: len(y)].detach(), y
+                view[: len(y)].detach(), y
             )
         return {
             name: self.weights[name] * term for name, term in terms.items()
@@ -422,7 +432,8 @@ class CatVAEClusterer(
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
         "auto" is 0.2 for tables, 0.1 for images that are shifted too and 0.03 for
-        others. Not in the paper.
+        others. With noise or shifts, the labels of a batch are assigned in a view of
+        its own: unshifted, with noise drawn anew. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted by up to so many pixels, at random, while training. "auto" is

@@ -304,6 +304,40 @@ def test_row_order_in_a_batch_does_not_matter():
         torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"max_shift": 1}, {"input_noise": 0.1}, {}], ids=str
+)
+def test_labels_are_assigned_in_a_view_of_its_own(settings):
+    """Never shifted, with other noise; the same features where nothing is random."""
+    torch.manual_seed(0)
+    model = make_catvae(n_features=64, image_shape=(1, 8, 8), **settings).train()
+    x, y = torch.rand(12, 64), torch.tensor([0, 1, 2, 0])
+    encoded, views = [], []
+    embed, assign = model.embed, model.assign
+
+    def spy_on_embed(x):
+        encoded.append(embed(x).detach())
+        return encoded[-1].clone().requires_grad_()
+
+    def spy_on_assign(view, y, neighbors, *rest):
+        views.append((view, neighbors))
+        return assign(view, y, neighbors, *rest)
+
+    model.embed, model.assign = spy_on_embed, spy_on_assign
+    model.loss(x, y, torch.zeros(()))
+    ((view, neighbors),) = views
+    torch.testing.assert_close(neighbors, view[:4])
+    torch.testing.assert_close(view, nn.functional.normalize(encoded[-1]))
+    assert len(encoded) == (2 if settings else 1)
+    if settings:
+        assert (encoded[0] - encoded[1]).abs().max() > 1e-3
+    if "input_noise" not in settings:
+        torch.testing.assert_close(encoded[-1], embed(x))
+    # with every row labelled there is nothing to find
+    model.loss(x[:4], y, torch.zeros(()))
+    assert len(encoded) == (3 if settings else 2)
+
+
 def test_no_gradient_through_the_assignment():
     model = make_catvae()
     features = unit_rows(9, 5).requires_grad_()
