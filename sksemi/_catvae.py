@@ -66,6 +66,8 @@ from sksemi._validation import Interval, StrOptions, check_likelihood
 
 # Section V-A at 28x28: filters, kernel, stride.
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
+# Training steps after which halving_period="auto" halves the learning rate.
+HALVING_STEPS = 500
 
 
 def categorical_loss(logits):
@@ -452,7 +454,7 @@ class CatVAEClusterer(
 
     halving_period : int, "auto" or None, default="auto"
         Epochs after which the learning rate is halved, again and again; None keeps it.
-        "auto" is as many epochs as make 1,200 steps: at the full rate, assignments of
+        "auto" is as many epochs as make 500 steps: at the full rate, assignments of
         large sets drift once the network agrees with them. The paper's is 50.
 
     tol : float, default=1e-4
@@ -675,7 +677,9 @@ class CatVAEClusterer(
         }
 
     def _learning_rate(self, epoch, n_steps):
-        return self.learning_rate * halving(epoch, self.halving_period, n_steps)
+        return self.learning_rate * halving(
+            epoch, self.halving_period, n_steps, HALVING_STEPS
+        )
 
     @property
     def _n_features_out(self):

@@ -73,6 +73,8 @@ from sksemi._validation import (
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
+# Training steps after which halving_period="auto" halves the learning rate.
+HALVING_STEPS = 1200
 
 
 class Gaussian(nn.Module):
@@ -699,7 +701,9 @@ class GMVAEClusterer(
         }
 
     def _learning_rate(self, epoch, n_steps):
-        return self.learning_rate * halving(epoch, self.halving_period, n_steps)
+        return self.learning_rate * halving(
+            epoch, self.halving_period, n_steps, HALVING_STEPS
+        )
 
     def _schedule_length(self):
         if self.temperature_decay == 0:

@@ -2,9 +2,6 @@
 
 import math
 
-# Steps after which "auto" halves a learning rate.
-HALVING_STEPS = 1200
-
 
 def exponential_decay(epoch, rate, floor):
     """Value that decays from 1 and stays at a floor.
@@ -45,7 +42,7 @@ def step_decay(epoch, factor, every):
     return factor ** (epoch // every)
 
 
-def halving(epoch, period, n_steps):
+def halving(epoch, period, n_steps, auto_steps):
     """Value that starts at 1 and is halved again and again.
 
     Parameters
@@ -53,10 +50,11 @@ def halving(epoch, period, n_steps):
     epoch : int
         Epochs completed so far; the first epoch is 0.
     period : int, "auto" or None
-        Epochs between two steps. "auto" is as many as make 1,200 training steps; None
-        never halves.
+        Epochs between two steps. "auto" is as many as make ``auto_steps`` training
+        steps; None never halves.
     n_steps : int
         Training steps of an epoch.
+    auto_steps : int
 
     Returns
     -------
@@ -65,7 +63,7 @@ def halving(epoch, period, n_steps):
     if period is None:
         return 1.0
     if period == "auto":
-        period = math.ceil(HALVING_STEPS / n_steps)
+        period = math.ceil(auto_steps / n_steps)
     return step_decay(epoch, 0.5, period)
 
 

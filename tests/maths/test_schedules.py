@@ -21,12 +21,21 @@ def test_learning_rate_is_halved(Estimator):
     assert est.set_params(halving_period=None)._learning_rate(99, 10) == 0.1
 
 
-@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
 @pytest.mark.parametrize(
-    ("n_steps", "period"), [(600, 2), (599, 3), (1200, 1), (5000, 1), (14, 86)]
+    ("Estimator", "n_steps", "period"),
+    [
+        (GMVAEClusterer, 600, 2),
+        (GMVAEClusterer, 599, 3),
+        (GMVAEClusterer, 1200, 1),
+        (GMVAEClusterer, 5000, 1),
+        (GMVAEClusterer, 14, 86),
+        (CatVAEClusterer, 500, 1),
+        (CatVAEClusterer, 499, 2),
+        (CatVAEClusterer, 14, 36),
+    ],
 )
 def test_learning_rate_is_halved_by_steps(Estimator, n_steps, period):
-    """After 1,200 steps, in whole epochs."""
+    """After 1,200 or 500 steps, in whole epochs."""
     est = Estimator(learning_rate=0.1)
     assert est._learning_rate(period - 1, n_steps) == 0.1
     assert est._learning_rate(period, n_steps) == 0.05
