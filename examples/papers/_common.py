@@ -191,15 +191,21 @@ def run(args, make_estimator, figures):
             **figures(estimator, args, X, y_partial, X_test, y_test),
         }
 
+    def point(estimator):  # the last one is that of the whole run, below
+        return curve(estimator) if estimator.n_iter_ < args.epochs else {}
+
     estimator, checkpoint = fit(
-        estimator, args, X, y_partial, curve if args.curve else None
+        estimator, args, X, y_partial, point if args.curve else None
     )
     if not hasattr(estimator, "labels_"):  # stopped after the last epoch
         estimator.labels_ = estimator.predict(X)
     predicted = estimator.predict(X_test)
     seconds = float(np.mean([row["seconds"] for row in estimator.history_]))
+    scored = curve(estimator)
+    if args.curve:
+        estimator.history_[-1] |= scored
     results = {
-        **curve(estimator),
+        **scored,
         "acc": round(100 * clustering_accuracy(y_test, predicted), 2),
         "nmi": round(100 * normalized_mutual_info_score(y_test, predicted), 2),
         "seconds_per_epoch": round(seconds, 2),
