@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from sksemi import CatVAEClusterer
+from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
@@ -114,3 +114,15 @@ def test_papers_form_is_expressible(digits):
     ).fit(X, mask_labels(y, 50, random_state=0))
     assert est.score(X_test, y_test) > 0.8
     assert {row["separation"] for row in est.history_} == {0.0}
+
+
+@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
+@pytest.mark.parametrize("shape", [(8, 8), (28, 20)])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_images_are_shifted_by_a_pixel_where_there_are_labels(
+    Estimator, shape, labelled
+):
+    X = np.random.RandomState(0).uniform(size=(40, *shape))
+    y = np.repeat([0, 1, -1, -1], 10) if labelled else None
+    est = Estimator(2, max_iter=1, random_state=0).fit(X, y)
+    assert est.model_.max_shift == int(labelled)
