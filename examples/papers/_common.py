@@ -57,7 +57,10 @@ def parser(description, datasets):
         metavar="ROWS",
         help="hold these last training rows out and score on them, not on test",
     )
-    p.add_argument("--curve", action="store_true", help="score after every epoch")
+    p.add_argument("--curve", action="store_true", help="score while training")
+    p.add_argument(
+        "--every", type=int, default=1, help="epochs between the points of a curve"
+    )
     p.add_argument("--out", type=Path, help="file that a line of JSON is added to")
     p.add_argument("--checkpoint", type=Path, help="file to resume from")
     return p
@@ -176,7 +179,8 @@ def run(args, make_estimator, figures):
         From args and the number of features.
     figures : callable
         From the estimator, args, X, y_partial, X_test and y_test to a dict of the
-        figures of a method beside those of all. ``--curve`` notes it every epoch.
+        figures of a method beside those of all. ``--curve`` notes it every
+        ``--every`` epochs.
     """
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -192,7 +196,8 @@ def run(args, make_estimator, figures):
         }
 
     def point(estimator):  # the last one is that of the whole run, below
-        return curve(estimator) if estimator.n_iter_ < args.epochs else {}
+        epoch = estimator.n_iter_
+        return {} if epoch % args.every or epoch >= args.epochs else curve(estimator)
 
     estimator, checkpoint = fit(
         estimator, args, X, y_partial, point if args.curve else None

@@ -104,9 +104,7 @@ def add_arguments(p):
         "subtract each pixel's mean, then standardise each image (default: sample "
         "for svhn, else unit)",
     )
-    p.add_argument(
-        "--every", type=int, default=20, help="epochs between checkpoints and scores"
-    )
+    p.set_defaults(every=20)  # epochs between checkpoints, too
     return p
 
 
