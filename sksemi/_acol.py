@@ -545,8 +545,9 @@ class ACOL(nn.Module):
         chosen = torch.ones_like(parents, dtype=torch.bool)
         if len(parents) <= _KMEANS_ROWS:
             return chosen
-        n_each = max(_KMEANS_ROWS // self.n_parents, self.n_clusters)
-        for p in range(self.n_parents):
+        present = parents.unique().tolist()  # transformed rows are not clustered
+        n_each = max(_KMEANS_ROWS // len(present), self.n_clusters)
+        for p in present:
             own = (parents == p).nonzero()[:, 0].cpu().numpy()
             left_out = rng.permutation(own)[n_each:]
             chosen[torch.from_numpy(left_out).to(chosen.device)] = False

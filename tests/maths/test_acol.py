@@ -442,6 +442,23 @@ def test_a_sample_of_rows_for_kmeans(monkeypatch):
     assert (model.centers[0] - f[parents == 0].mean(0)).norm() < 0.1 * apart
 
 
+def test_kmeans_shares_its_rows_among_parents_that_rows_have(monkeypatch):
+    """Transformations are parents in training, but k-means sees no transformed row."""
+    monkeypatch.setattr("sksemi._acol._KMEANS_ROWS", 100)
+    seen = []
+
+    def kmeans(features, *args):
+        seen.append(len(features))
+        return kmeans_centers(features, *args)
+
+    monkeypatch.setattr("sksemi._acol.kmeans_centers", kmeans)
+    torch.manual_seed(0)
+    model = build(n_clusters=6)
+    assert model.n_parents > 1
+    model.after_training(make_data(torch.randn(1000, 6)))
+    assert seen == [100]
+
+
 def test_kmeans_depends_on_torchs_state_alone():
     torch.manual_seed(0)
     x = torch.randn(90, 6)
