@@ -665,7 +665,7 @@ class ACOLClusterer(
         means of their labelled rows.
 
     max_iter : int, default=100
-        Number of epochs, each a pass over all rows.
+        Number of epochs, each a pass over all rows; 400 in the paper.
 
     batch_size : int, default=200
         Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
@@ -756,7 +756,8 @@ class ACOLClusterer(
 
     Departures from the paper: tables, labels and probabilities, which it does not
     have. Tables, and images with values outside [0, 1], are centred and divided by
-    one common unit inside.
+    one common unit inside; images below 16 pixels are pooled once. Defaults that differ
+    from the paper's say so.
 
     References
     ----------

@@ -534,7 +534,7 @@ class CaGeMGenerator(
     """Cluster-aware generative model: a density of rows that few labels can shape.
 
     A variational auto-encoder of two layers, z2 above z1, with a discrete y between
-    them whose K clusters keep the upper layer in use. Fitted to rows alone, y finds
+    them that has K clusters. Fitted to rows alone, y finds
     clusters; a few labels name them, and the classifier they train is a by-product.
     The model draws rows, at random, by class or from a point of the upper layer, and
     bounds the log-likelihood of any row.
@@ -707,7 +707,7 @@ class CaGeMGenerator(
     Notes
     -----
     Departures from the paper: labelled rows are normalised, in batch norm, by the
-    statistics of the unlabelled rows of their step; "gaussian" has one variance per
+    statistics of the rows of the bound of their step; "gaussian" has one variance per
     feature; where clusters have no label, q(y|z1, x) starts from k-means and the
     cross-entropies leave those clusters out; posteriors start narrow. The defaults
     differ from the paper's values where a parameter says so.

@@ -528,8 +528,8 @@ class CatVAEClusterer(
 
     Notes
     -----
-    Departures from the paper are listed in the :ref:`User Guide <catvae>`; all of them
-    are parameters.
+    Departures from the paper are listed in the :ref:`User Guide <catvae>`, with the
+    parameters that set them back.
 
     References
     ----------
