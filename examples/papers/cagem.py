@@ -85,6 +85,7 @@ def figures(estimator, args, X, y_partial, X_test, y_test):
     if args.importance > 1:
         estimator.set_params(n_importance_samples=args.importance)
         results["importance_weighted_bound"] = round(estimator.score(X_binary), 3)
+        results["importance_samples"] = args.importance
         estimator.set_params(n_importance_samples=1)
     if args.pictures is not None:
         draw_pictures(estimator, X_test, y_test, args.pictures)
