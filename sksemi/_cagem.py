@@ -534,10 +534,10 @@ class CaGeMGenerator(
     """Cluster-aware generative model: a density of rows that few labels can shape.
 
     A variational auto-encoder of two layers, z2 above z1, with a discrete y between
-    them that has K clusters. Fitted to rows alone, y finds
-    clusters; a few labels name them, and the classifier they train is a by-product.
-    The model draws rows, at random, by class or from a point of the upper layer, and
-    bounds the log-likelihood of any row.
+    them that has K clusters. Fitted to rows alone, y finds clusters; a few labels name
+    them, and the classifier they train is a by-product. The model draws rows, at
+    random, by class or from a point of the upper layer, and bounds the log-likelihood
+    of any row.
 
     Read more in the :ref:`User Guide <cagem>`.
 
