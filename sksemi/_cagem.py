@@ -614,8 +614,8 @@ class CaGeMGenerator(
         Number of epochs, each a pass over all rows.
 
     batch_size : int, default=100
-        Rows in a training step; up to half of them are labelled ones, drawn balanced
-        over the labels.
+        Rows in a training step. Up to half of them are labelled ones, drawn balanced
+        over the labels; the bound is of the others.
 
     learning_rate : float, default=3e-3
         Step size of Adam in the first epochs; the paper's is 1e-3.

@@ -7,8 +7,11 @@ importance-weighted bound of ``--importance`` draws (the tables have 5000) and t
 classification error, and of the last epoch KL(z2) and the active units; and adds a line
 with all epochs to results/cagem.jsonl. ``--curve`` notes test bound and error of every
 ``--every`` epochs. ``--clusters 1`` is the baseline, a VAE of two layers of the same
-sizes, which takes no labels. ``--set warm_up=0`` is the paper's setting to classify. A
-run that was stopped goes on where it was when started again.
+sizes, which takes no labels; beside a run with 100 labels or more, give it ``--set
+batch_size=100``, as half of the other's 200 rows a step are labelled ones, that the
+bound does not see: steps of another number of rows move KL(z2) by nats. ``--set
+warm_up=0`` is the paper's setting to classify. A run that was stopped goes on where it
+was when started again.
 
 ``--pictures FOLDER`` draws rows of each class, reconstructions and, with
 ``--set z2_dim=2``, figure 3: the test images in z2, and rows drawn from a mesh grid
