@@ -65,6 +65,9 @@ CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
 # Rows times draws that one product at inference is given.
 CHUNK = 4096
 
+# Probability of a cluster under which training leaves a row out of it.
+NEGLIGIBLE = 1e-16
+
 # Draws of p(z2) that p(z2|y) is resampled from.
 N_CANDIDATES = 10_000
 
@@ -319,7 +322,9 @@ class CaGeM(nn.Module):
         q_z1 = self.q_z1(e)
         z1 = q_z1.rsample()  # (n, z1_dim)
         log_q_y = self.q_y(e, z1).log_softmax(1).T  # (K, n)
-        q_y = log_q_y.exp()
+        # float32 loses terms that small in the sum; their gradients would be subnormal
+        # numbers, which cost some processors a quarter of a step once q(y|.) is sure
+        q_y = F.threshold(log_q_y.exp(), NEGLIGIBLE, 0.0)
         q_z2 = self.q_z2(e, every_y, z1)  # (K, n, z2_dim)
         z2 = q_z2.rsample()
         # of the cluster that z2 was drawn for

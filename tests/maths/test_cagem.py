@@ -165,6 +165,25 @@ def test_bound_moves_everything(network, likelihood):
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_clusters_without_probability_leave_no_subnormal_gradients():
+    """Products with subnormal numbers are slow; the bound has no use for these."""
+    model = make_cagem()
+    with torch.no_grad():
+        model.q_y.logits.bias[2] = -85.0  # e^-85 = 1e-37, less in the mean over rows
+    gradients = {}
+    for name, head in [("p_x", model.p_x.output), ("p_z1", model.p_z1.mean)]:
+        head.register_full_backward_hook(
+            lambda _module, _in, out, name=name: gradients.update({name: out[0]})
+        )
+    terms, _ = model.bound_terms(torch.from_numpy(binary(9)))
+    sum(terms.values()).backward()
+    assert len(gradients) == 2
+    for gradient in gradients.values():
+        of_cluster = gradient.unflatten(0, (3, 9)) if gradient.ndim == 2 else gradient
+        assert (of_cluster[:2] != 0).all()
+        assert (of_cluster[2] == 0).all()
+
+
 def test_labels_do_not_enter_the_bound():
     x, epoch = torch.from_numpy(binary(12)), torch.zeros(())
     results = []
