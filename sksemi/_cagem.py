@@ -65,7 +65,9 @@ CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
 # Rows times draws that one product at inference is given.
 CHUNK = 4096
 
-# Probability of a cluster under which training leaves a row out of it.
+# Probabilities and gradients below count as 0 in training. float32 loses them in a sum
+# and Adam beside its epsilon; once q(y|.) is sure they make subnormal numbers, which
+# cost some processors a third of a step.
 NEGLIGIBLE = 1e-16
 
 # Draws of p(z2) that p(z2|y) is resampled from.
@@ -92,6 +94,13 @@ def classify_by_z2(q_y, p_y):
         ``sum_y q_y p(y'|z2^(y))``.
     """
     return torch.einsum("...k,k...j->...j", q_y, p_y)
+
+
+def without_tiny_gradients(v):
+    """Let only gradients of ``NEGLIGIBLE`` size or more back through a tensor."""
+    if v.requires_grad:
+        v.register_hook(lambda g: g.masked_fill(g.abs() < NEGLIGIBLE, 0))
+    return v
 
 
 class Dense(nn.Module):
@@ -322,8 +331,6 @@ class CaGeM(nn.Module):
         q_z1 = self.q_z1(e)
         z1 = q_z1.rsample()  # (n, z1_dim)
         log_q_y = self.q_y(e, z1).log_softmax(1).T  # (K, n)
-        # float32 loses terms that small in the sum; their gradients would be subnormal
-        # numbers, which cost some processors a quarter of a step once q(y|.) is sure
         q_y = F.threshold(log_q_y.exp(), NEGLIGIBLE, 0.0)
         q_z2 = self.q_z2(e, every_y, z1)  # (K, n, z2_dim)
         z2 = q_z2.rsample()
@@ -357,10 +364,11 @@ class CaGeM(nn.Module):
         e = self.encoded(x)
         with torch.no_grad():
             z1 = self.q_z1(e).rsample()
-        log_q_y = self.q_y(e, z1).log_softmax(1)  # (n, K)
+        log_q_y = without_tiny_gradients(self.q_y(e, z1)).log_softmax(1)  # (n, K)
         with torch.no_grad():
             z2 = self.q_z2(e, self.every_y, z1).rsample()  # (K, n, z2_dim)
-        p_y = classify_by_z2(log_q_y.exp(), self.p_y(z2).softmax(2))
+        p_y = without_tiny_gradients(self.p_y(z2)).softmax(2)  # (K, n, K)
+        p_y = classify_by_z2(log_q_y.exp(), p_y)
         named = slice(self.n_labels)
         terms = {
             "label_q": F.cross_entropy(log_q_y[:, named], y),

@@ -165,23 +165,48 @@ def test_bound_moves_everything(network, likelihood):
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_clusters_without_probability_leave_no_subnormal_gradients():
-    """Products with subnormal numbers are slow; the bound has no use for these."""
-    model = make_cagem()
-    with torch.no_grad():
-        model.q_y.logits.bias[2] = -85.0  # e^-85 = 1e-37, less in the mean over rows
+def gradients_of_outputs(heads, loss):
+    """Gradients that reach the outputs of some layers: name -> (..., n, d)."""
     gradients = {}
-    for name, head in [("p_x", model.p_x.output), ("p_z1", model.p_z1.mean)]:
+    for name, head in heads.items():
         head.register_full_backward_hook(
             lambda _module, _in, out, name=name: gradients.update({name: out[0]})
         )
-    terms, _ = model.bound_terms(torch.from_numpy(binary(9)))
-    sum(terms.values()).backward()
-    assert len(gradients) == 2
+    loss().backward()
+    assert set(gradients) == set(heads)
+    return gradients
+
+
+def test_clusters_without_probability_leave_no_gradients_of_the_bound():
+    """They would be subnormal numbers, which are slow and lost in the sum."""
+    model = make_cagem()
+    with torch.no_grad():
+        model.q_y.logits.bias[2] = -85.0  # e^-85 = 1e-37, less in the mean over rows
+    gradients = gradients_of_outputs(
+        {"p_x": model.p_x.output, "p_z1": model.p_z1.mean},
+        lambda: sum(model.bound_terms(torch.from_numpy(binary(9)))[0].values()),
+    )
     for gradient in gradients.values():
         of_cluster = gradient.unflatten(0, (3, 9)) if gradient.ndim == 2 else gradient
         assert (of_cluster[:2] != 0).all()
         assert (of_cluster[2] == 0).all()
+
+
+def test_clusters_without_probability_leave_no_gradients_of_labels():
+    model = make_cagem()
+    with torch.no_grad():
+        model.q_y.logits.bias[2] = model.p_y.logits.bias[2] = -85.0
+    gradients = gradients_of_outputs(
+        {"q_y": model.q_y.logits, "p_y": model.p_y.logits},
+        lambda: sum(
+            model.label_terms(torch.from_numpy(binary(9)), torch.arange(9) % 2).values()
+        ),
+    )
+    for gradient in gradients.values():  # (n, K) and (K, n, K)
+        assert (gradient[..., 2] == 0).all()
+    assert (gradients["q_y"][:, :2] != 0).all()
+    assert (gradients["p_y"][:2, :, :2] != 0).all()
+    assert (gradients["p_y"][2] == 0).all()
 
 
 def test_labels_do_not_enter_the_bound():
