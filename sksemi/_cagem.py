@@ -67,7 +67,7 @@ CHUNK = 4096
 
 # Probabilities and gradients below count as 0 in training. float32 loses them in a sum
 # and Adam beside its epsilon; once q(y|.) is sure they make subnormal numbers, which
-# cost some processors a third of a step.
+# cost some processors nearly half of a step.
 NEGLIGIBLE = 1e-16
 
 # Draws of p(z2) that p(z2|y) is resampled from.
