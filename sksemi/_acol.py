@@ -1087,4 +1087,5 @@ class ACOLClusterer(
             square += np.square(features).sum()
             error += part[:, -1].sum()
         scatter = square - np.square(total).sum() / len(X)
-        return float(1 - error / scatter) if scatter > 0 else 0.0
+        # equal rows leave what rounding does; float32 knows no scatter so small
+        return float(1 - error / scatter) if scatter > 1e-12 * square else 0.0
