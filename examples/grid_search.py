@@ -4,7 +4,7 @@
 
 looks for the best of four settings on scikit-learn's digits with 100 labels in 1,400
 rows, prints a table, and the accuracy of the winner on 397 rows that no fit saw. The
-folds of PartialLabelKFold hold labelled rows only; the unlabelled ones are in every
+folds of PartialLabelKFold hold labeled rows only; the unlabeled ones are in every
 training set. It takes a minute or two on a CPU; ``--jobs 2`` uses two processes.
 """
 
@@ -31,7 +31,7 @@ X = X.astype(np.float32) / 16
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=1400, random_state=0, stratify=y
 )
-y_partial = mask_labels(y_train, 100, random_state=0)  # -1 = unlabelled
+y_partial = mask_labels(y_train, 100, random_state=0)  # -1 = unlabeled
 
 # The method is a step of a Pipeline, so that it can be searched over as well.
 settings = {"max_iter": args.epochs, "random_state": 0}

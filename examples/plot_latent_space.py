@@ -2,9 +2,9 @@
 
     python examples/plot_latent_space.py
 
-fits on scikit-learn's digits with 50 labels, stops when the accuracy on 100 labelled
+fits on scikit-learn's digits with 50 labels, stops when the accuracy on 100 labeled
 validation rows has not grown for ten epochs, and saves a picture: features by PCA and
-by t-SNE, coloured by digit, above the terms of the objective per epoch.
+by t-SNE, colored by digit, above the terms of the objective per epoch.
 """
 
 import argparse

@@ -36,8 +36,8 @@ images = images.reshape(-1, 8, 8).astype(np.float32) / 16
 X_train, X_test, y_train, y_test = train_test_split(
     images, y, train_size=1400, random_state=0, stratify=y
 )
-y_partial = mask_labels(y_train, 50, random_state=0)  # -1 = unlabelled
-labelled = y_partial >= 0
+y_partial = mask_labels(y_train, 50, random_state=0)  # -1 = unlabeled
+labeled = y_partial >= 0
 
 start = time.perf_counter()
 gmvae = GMVAEClusterer(random_state=0).set_callbacks(ProgressBar())
@@ -52,10 +52,10 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="invalid value encountered in divide")
     spreading.fit(flat_train, y_partial)
 self_training.fit(flat_train, y_partial)
-svc = SVC().fit(flat_train[labelled], y_partial[labelled])
+svc = SVC().fit(flat_train[labeled], y_partial[labeled])
 
 print(
-    f"\nTest accuracy on {len(y_test)} rows after {labelled.sum()} labels in 1400 rows"
+    f"\nTest accuracy on {len(y_test)} rows after {labeled.sum()} labels in 1400 rows"
 )
 print(f"  GMVAEClusterer          {gmvae.score(X_test, y_test):.3f}  ({seconds:.0f} s)")
 print(f"  LabelSpreading (knn)    {spreading.score(flat_test, y_test):.3f}")

@@ -1,4 +1,4 @@
-"""Auto-clustering output layer with graph-based activity regularisation.
+"""Auto-clustering output layer with graph-based activity regularization.
 
 Kilinc and Uysal, "Learning Latent Representations in Neural Networks for Clustering
 through Pseudo Supervision and Graph-based Activity Regularization", ICLR 2018.
@@ -23,7 +23,7 @@ Objective (eq. 13), by the names that its terms have below:
     affinity         mean over parents of affinity(B_p)
     balance          1 - mean over parents of balance(B_p)
     frobenius        ||Z||_F^2, or ||B||_F^2 as printed there
-    label            for labelled rows, cross-entropy of their class inside their
+    label            for labeled rows, cross-entropy of their class inside their
                      parent; not in the paper
 """
 
@@ -155,7 +155,7 @@ def symmetry(name, image_shape):
 
 
 def reflection(name, n_features):
-    """Signs by which a table's centred features are multiplied.
+    """Signs by which a table's centered features are multiplied.
 
     Parameters
     ----------
@@ -235,15 +235,15 @@ def share_clusters(n_clusters, label_parents, parent_counts):
 
 
 def kmeans_centers(features, n_clusters, means, n_init, rng):
-    """Centres of k-means, those that labels name first.
+    """Centers of k-means, those that labels name first.
 
     Parameters
     ----------
     features : ndarray of shape (n_rows, n_features)
     n_clusters : int
     means : ndarray of shape (n_named, n_features)
-        Means of labelled rows, where the first ``n_named`` clusters start; the others
-        start from the centres, of ``n_init`` k-means++ starts' best, that fall to no
+        Means of labeled rows, where the first ``n_named`` clusters start; the others
+        start from the centers, of ``n_init`` k-means++ starts' best, that fall to no
         mean.
     n_init : int
     rng : RandomState
@@ -252,7 +252,7 @@ def kmeans_centers(features, n_clusters, means, n_init, rng):
     -------
     centers : ndarray of shape (n_clusters, n_features) of float64
     scatter : float
-        Mean squared distance of a row to its centre.
+        Mean squared distance of a row to its center.
     """
     n_named = len(means)
     if n_named < n_clusters:
@@ -374,9 +374,9 @@ class ACOL(nn.Module):
         glorot_uniform(self.nodes)
         if transformations is not None:
             self._prepare_transformations(n_features)
-        # Learnt from the data before the first epoch.
+        # Learned from the data before the first epoch.
         self.units = Units(n_features)
-        # Learnt from the features after training.
+        # Learned from the features after training.
         centers = torch.zeros(n_clusters, feature_dim, dtype=torch.double)
         self.register_buffer("centers", centers)
         self.register_buffer("scatter", torch.ones(n_parents, dtype=torch.double))
@@ -411,7 +411,7 @@ class ACOL(nn.Module):
         return self.units(x) if self.standardize else x
 
     def transformed(self, x, t):
-        """Each row under the transformation that t (n,) names, standardised."""
+        """Each row under the transformation that t (n,) names, standardized."""
         if not all(isinstance(name, str) for name in self.transformations):
             every = [self._called(name, x) for name in self.transformations]
             x = torch.stack(every, 1)[torch.arange(len(x), device=x.device), t]
@@ -470,7 +470,7 @@ class ACOL(nn.Module):
     def label_loss(self, z, y, parents):
         """Cross-entropy of the class within the row's parent, nodes pooled by class."""
         rows = torch.arange(len(y), device=y.device)
-        z = z[rows, parents]  # (n_labelled, k)
+        z = z[rows, parents]  # (n_labeled, k)
         named = self.node_clusters[parents] == y[:, None]
         # not -inf, which has no gradient
         of_class = torch.where(named, z, torch.finfo(z.dtype).min / 4)
@@ -571,7 +571,7 @@ class ACOL(nn.Module):
         return near + (log_y - inside)[:, self.cluster_parents]
 
     def features_and_error(self, x):
-        """F, then squared distance to the row's own centre: (n, feature_dim + 1)."""
+        """F, then squared distance to the row's own center: (n, feature_dim + 1)."""
         features = self.encode(x)
         own = self.centers[self.log_probabilities(features).argmax(1)]
         features = features.double()
@@ -590,7 +590,7 @@ class ACOLClusterer(
 
     Clusters images without any label: a network learns to tell by which rotation or
     reflection each image is shown, several softmax nodes share every answer and are
-    pushed to specialise, and k-means clusters the features that this takes. With a
+    pushed to specialize, and k-means clusters the features that this takes. With a
     coarse label for every row (``parents``) in place of the rotations, it finds the
     groups inside each coarse class. Fine labels of some rows may help and name
     clusters.
@@ -611,7 +611,7 @@ class ACOLClusterer(
         What makes the pseudo parents; not used with real parents. "auto": for square
         images the paper's eight rotations and reflections; for other images the four
         that keep the shape; for tables up to eight reflections, each of which turns
-        the sign of some of the centred features. A list has names, the first being
+        the sign of some of the centered features. A list has names, the first being
         "identity": for images "rotate_90", "rotate_180", "rotate_270", "flip" (left to
         right), "flip_rotate_90", "flip_rotate_180", "flip_rotate_270", for tables
         "reflect_1" to "reflect_7". A callable takes a batch, a tensor of shape
@@ -654,7 +654,7 @@ class ACOLClusterer(
         Weight of the sum of squared activities over a batch, c_F in the paper.
 
     label_weight : float, default=1.0
-        Weight of the labelled rows' cross-entropy, absent without labels.
+        Weight of the labeled rows' cross-entropy, absent without labels.
 
     frobenius_of : {"B", "Z"}, default="Z"
         Which activities that sum is over: their positive part (the paper's equation
@@ -662,14 +662,14 @@ class ACOLClusterer(
 
     kmeans_n_init : int, default=30
         Starts of k-means on F, 10 in the paper. Clusters that labels name start at the
-        means of their labelled rows.
+        means of their labeled rows.
 
     max_iter : int, default=100
         Number of epochs, each a pass over all rows; 400 in the paper.
 
     batch_size : int, default=200
         Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
-        they change with its size. Up to half of the rows are labelled ones, drawn
+        they change with its size. Up to half of the rows are labeled ones, drawn
         balanced over the labels.
 
     learning_rate : float, default=1e-3
@@ -688,7 +688,7 @@ class ACOLClusterer(
 
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimiser and random state: with the same data and parameters, the result is
+        optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Parameters that leave the network as it is may change.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -708,7 +708,7 @@ class ACOLClusterer(
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, feature_dim)
-        Centres of the clusters among the features F.
+        Centers of the clusters among the features F.
 
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
@@ -751,11 +751,11 @@ class ACOLClusterer(
     Notes
     -----
     k-means is fitted on the features of the training rows (at most 20,000 of them,
-    drawn at random), and ``predict`` assigns to its centres; the paper fits it on the
+    drawn at random), and ``predict`` assigns to its centers; the paper fits it on the
     test rows themselves.
 
     Departures from the paper: tables, labels and probabilities, which it does not
-    have. Tables, and images with values outside [0, 1], are centred and divided by
+    have. Tables, and images with values outside [0, 1], are centered and divided by
     one common unit inside; images below 16 pixels are pooled once. Defaults that differ
     from the paper's say so.
 
@@ -995,7 +995,7 @@ class ACOLClusterer(
 
     @property
     def cluster_centers_(self):
-        """Centres of the clusters among the features F."""
+        """Centers of the clusters among the features F."""
         check_is_fitted(self)
         return self.model_.centers.numpy()
 
@@ -1081,7 +1081,7 @@ class ACOLClusterer(
                 X[start : start + _SCORE_ROWS],
                 lambda model, x: model.features_and_error(x),
             )
-            # from one centre, for the sake of rounding
+            # from one center, for the sake of rounding
             features = part[:, :-1] - self.cluster_centers_[0]
             total = total + features.sum(0)
             square += np.square(features).sum()

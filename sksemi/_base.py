@@ -30,7 +30,7 @@ from sksemi._validation import Interval, StrOptions, _fit_context
 from sksemi.metrics import clustering_accuracy
 
 # Products of float32 matrices differ in the last bits with the number of rows, so
-# every batch is padded to this many: then no result depends on its neighbours.
+# every batch is padded to this many: then no result depends on its neighbors.
 INFERENCE_BATCH = 256
 
 # torch's generators are shared by all threads of a process.
@@ -101,7 +101,7 @@ class DeepEstimator(BaseEstimator):
     # these hooks where it has something to say.
     _Module = None
     # The rows that an epoch is a pass over: those without a label, or "all".
-    _pool = "unlabelled"
+    _pool = "unlabeled"
 
     def _module_arguments(self, device):
         """Arguments, all of them plain values, that build the module.
@@ -478,7 +478,7 @@ class DeepEstimator(BaseEstimator):
         return self._predict_proba(self._check(X))
 
     def score(self, X, y=None):
-        """Objective without y, accuracy over the labelled rows with y.
+        """Objective without y, accuracy over the labeled rows with y.
 
         Parameters
         ----------
@@ -495,10 +495,10 @@ class DeepEstimator(BaseEstimator):
         X = self._check(X)
         if y is None:
             return self._objective(X)
-        labelled, y = _validation.check_y_score(y, len(X))
-        if not labelled.any():
+        labeled, y = _validation.check_y_score(y, len(X))
+        if not labeled.any():
             return float("nan")
-        predicted = self._predict(X[labelled])
+        predicted = self._predict(X[labeled])
         if self._n_labels == 0:
             return clustering_accuracy(y, predicted)
         return float(np.mean(predicted == y))

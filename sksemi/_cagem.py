@@ -27,8 +27,8 @@ Terms of the loss, under the names they have below:
     label_p          H_p, cross-entropy of the labels with the second classifier,
                      p(y'|x) = E sum_y q(y|z1, x) p(y'|z2) with z2 ~ q(z2|x, y, z1)
 
-The bound is that of all rows, labelled ones included and their labels ignored. The
-cross-entropies are those of labelled rows, and move q(y|.) and p(y|.) alone
+The bound is that of all rows, labeled ones included and their labels ignored. The
+cross-entropies are those of labeled rows, and move q(y|.) and p(y|.) alone
 (appendix B). Where there are more clusters than labels, which the paper does not have,
 they are over the clusters that labels name.
 """
@@ -104,7 +104,7 @@ def without_tiny_gradients(v):
 
 
 class Dense(nn.Module):
-    """Dense layers, batch normalised and activated, over several inputs at once.
+    """Dense layers, batch normalized and activated, over several inputs at once.
 
     The first layer is a sum over inputs that broadcast against each other: x (n, .),
     one-hot y (K, 1, .) and z (n, .) or (K, n, .) give (K, n, .) with no row of x
@@ -180,7 +180,7 @@ class Gaussian(nn.Module):
 
 
 class Likelihood(nn.Module):
-    """p(x|y, z1), Bernoulli, or Gaussian with one learnt variance per feature."""
+    """p(x|y, z1), Bernoulli, or Gaussian with one learned variance per feature."""
 
     def __init__(self, body, output, name, n_features):
         super().__init__()
@@ -247,7 +247,7 @@ class CaGeM(nn.Module):
         self.weights = weights
         self.warm_up = warm_up
         self.init = init
-        # (N_u + N_l) / N_l, learnt before the first epoch
+        # (N_u + N_l) / N_l, learned before the first epoch
         self.label_ratio = None
         act = ACTIVATIONS[activation]
         K, lower, upper = n_clusters, hidden_layer_sizes, z2_hidden_layer_sizes
@@ -265,7 +265,7 @@ class CaGeM(nn.Module):
             return Dense(inputs, sizes, act, bfloat16)
 
         # Posteriors start narrow: else what z2 says of y is lost in its noise, and has
-        # been given up before p(y|z2) has learnt to read it.
+        # been given up before p(y|z2) has learned to read it.
         narrow = {"log_variance": -2.0}
         self.q_z1 = Gaussian(
             dense([of_x(lower[0])], lower), lower[-1], z1_dim, **narrow
@@ -287,13 +287,13 @@ class CaGeM(nn.Module):
         body = dense([K, z1_dim], lower)
         self.p_x = Likelihood(body, output, likelihood, n_features)
         self.register_buffer("every_y", torch.eye(K)[:, None], persistent=False)
-        # What a pass over the pool leaves is what the labelled pass of the same step is
-        # normalised by; inference has statistics of its own, from `after_training`.
+        # What a pass over the pool leaves is what the labeled pass of the same step is
+        # normalized by; inference has statistics of its own, from `after_training`.
         for norm in self.batch_norms():
             norm.momentum = 1.0
 
     def batch_norms(self):
-        """All batch normalisations, those of a network that was passed in too."""
+        """All batch normalizations, those of a network that was passed in too."""
         kind = nn.modules.batchnorm._BatchNorm
         return [module for module in self.modules() if isinstance(module, kind)]
 
@@ -308,7 +308,7 @@ class CaGeM(nn.Module):
     def loss(self, x, y, epoch, parents=None):
         """Terms and monitors; the first ``len(y)`` rows have labels y, the pool none.
 
-        The pool holds every row in turn, labelled ones included.
+        The pool holds every row in turn, labeled ones included.
         """
         x = self.observe(x)
         bound, monitors = self.bound_terms(x[len(y) :])
@@ -378,7 +378,7 @@ class CaGeM(nn.Module):
 
     @contextlib.contextmanager
     def frozen_statistics(self):
-        """Normalise by the statistics of the pass before, and collect none."""
+        """Normalize by the statistics of the pass before, and collect none."""
         norms = [norm for norm in self.batch_norms() if norm.training]
         for norm in norms:
             norm.training = False
@@ -391,12 +391,12 @@ class CaGeM(nn.Module):
     def before_epoch(self, batches, epoch):
         """Weight of the labels; before the first epoch, units and clusters too."""
         if self.label_ratio is None:
-            n_rows = n_labelled = 0
+            n_rows = n_labeled = 0
             for _, y in batches:
-                n_rows, n_labelled = n_rows + len(y), n_labelled + (y >= 0).sum()
-            n_labelled = max(int(n_labelled), 1)
-            # labelled rows count twice, as they are among the rows of the pool
-            self.label_ratio = (n_rows + n_labelled) / n_labelled
+                n_rows, n_labeled = n_rows + len(y), n_labeled + (y >= 0).sum()
+            n_labeled = max(int(n_labeled), 1)
+            # labeled rows count twice, as they are among the rows of the pool
+            self.label_ratio = (n_rows + n_labeled) / n_labeled
         if epoch > 0:
             return
         if self.p_x.name == "gaussian":
@@ -567,7 +567,7 @@ class CaGeMGenerator(
         Dimension of z2, the upper layer, and number of columns of ``transform``.
 
     network : {"auto", "mlp", "conv"} or callable, default="auto"
-        First layers on x, and last layers towards x. "mlp" is the paper's, dense ones.
+        First layers on x, and last layers toward x. "mlp" is the paper's, dense ones.
         "conv" has convolutions there. "auto" is "conv" if X is image-shaped or
         ``image_shape`` is given, else "mlp". A callable is called as
         ``network(in_features, out_features)`` for either and returns an ``nn.Module``
@@ -589,7 +589,7 @@ class CaGeMGenerator(
 
     likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
         p(x|y, z1). "bernoulli" is for values in [0, 1]. "gaussian" learns one variance
-        per feature; rows are centred and divided by one common unit inside. "auto" is
+        per feature; rows are centered and divided by one common unit inside. "auto" is
         "bernoulli" if all of X lies in [0, 1], else "gaussian".
 
     binarize : bool, default=True
@@ -609,8 +609,8 @@ class CaGeMGenerator(
 
     label_q_weight : float, default=1.0
         Weight of the labels' cross-entropy with q(y|x), beta in the paper, which has
-        0.1: the mean over labelled rows counts this times the number of rows per
-        labelled row.
+        0.1: the mean over labeled rows counts this times the number of rows per
+        labeled row.
 
     label_p_weight : float, default=1.0
         The same for p(y|x), which ``predict`` uses.
@@ -627,7 +627,7 @@ class CaGeMGenerator(
         Number of epochs, each a pass over all rows.
 
     batch_size : int, default=100
-        Rows in a training step. Up to half of them are labelled ones, drawn balanced
+        Rows in a training step. Up to half of them are labeled ones, drawn balanced
         over the labels; the bound is of the others.
 
     learning_rate : float, default=3e-3
@@ -652,7 +652,7 @@ class CaGeMGenerator(
 
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimiser and random state: with the same data and parameters, the result is
+        optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Parameters that leave the network as it is may change.
 
     n_importance_samples : int, default=1
@@ -719,7 +719,7 @@ class CaGeMGenerator(
 
     Notes
     -----
-    Departures from the paper: labelled rows are normalised, in batch norm, by the
+    Departures from the paper: labeled rows are normalized, in batch norm, by the
     statistics of the rows of the bound of their step; "gaussian" has one variance per
     feature; where clusters have no label, q(y|z1, x) starts from k-means and the
     cross-entropies leave those clusters out; posteriors start narrow. The defaults
@@ -1026,7 +1026,7 @@ class CaGeMGenerator(
             rows and fixed by the fit's seed. With ``binarize``, a Bernoulli's values
             are drawn against uniform numbers, one per feature and as common and fixed
             as the rest: for every draw of the bound, once for the importance-weighted
-            one. To score a binarised set of your own, pass that. Under "bernoulli",
+            one. To score a binarized set of your own, pass that. Under "bernoulli",
             values outside [0, 1] are clipped, with a warning.
         """
         X = self._check(X)

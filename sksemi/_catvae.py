@@ -17,15 +17,15 @@ Terms of the loss (eq. 8), each about in [0, 1], under the names they have below
     reconstruction   L_R (eq. 11), squared error, mean over pixels
     categorical      L_C (eq. 14), KL(q(C|f) || uniform) / log K
     assignment       L_A (eq. 16) of c or q(C|f) with the labels, and with labels
-                     assigned by the nearest labelled features of the batch, in another
+                     assigned by the nearest labeled features of the batch, in another
                      view of it where rows are noised or shifted
-    feature          L_F (eq. 17, 18), distance to the labelled features of the assigned
+    feature          L_F (eq. 17, 18), distance to the labeled features of the assigned
                      cluster
     separation       lifted structured loss with those labels on f before it is given
                      unit norm; not the paper's
 
 For clusters that no label names, all of them where there is no label, k-means on the
-features of every epoch gives a centre that stands for labelled features (the paper
+features of every epoch gives a center that stands for labeled features (the paper
 names k-means as future work; this form is ours).
 """
 
@@ -217,7 +217,7 @@ class CatVAE(nn.Module):
             self.apply(lecun_normal_)
         if likelihood == "gaussian":
             self.units = Units(n_features)
-        # What stands for the labelled features of a cluster without any.
+        # What stands for the labeled features of a cluster without any.
         self.register_buffer("centers", torch.zeros(K - n_labels, dim))
 
     def embed(self, x):
@@ -257,7 +257,7 @@ class CatVAE(nn.Module):
         c = F.gumbel_softmax(logits, self.temperature)
         k = count_neighbors(self.n_neighbors, len(y), self.n_labels)
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
-        # a centre has k votes: as many neighbours as a label can have
+        # a center has k votes: as many neighbors as a label can have
         centers = self.centers.repeat(k, 1)
         clusters = torch.cat([y, unnamed.repeat(k)])
         with torch.no_grad():
@@ -294,12 +294,12 @@ class CatVAE(nn.Module):
             name: self.weights[name] * term for name, term in terms.items()
         }, monitors
 
-    def share(self, values, n_labelled):
-        """Equation 17: alpha times the labelled mean, 1 - alpha times the other's."""
-        labelled, unlabelled = values[:n_labelled], values[n_labelled:]
-        return self.alpha * labelled.sum() / max(len(labelled), 1) + (
+    def share(self, values, n_labeled):
+        """Equation 17: alpha times the labeled mean, 1 - alpha times the other's."""
+        labeled, unlabeled = values[:n_labeled], values[n_labeled:]
+        return self.alpha * labeled.sum() / max(len(labeled), 1) + (
             1 - self.alpha
-        ) * unlabelled.sum() / max(len(unlabelled), 1)
+        ) * unlabeled.sum() / max(len(unlabeled), 1)
 
     @torch.no_grad()
     def assign(self, features, y, representatives, clusters, n_neighbors):
@@ -315,7 +315,7 @@ class CatVAE(nn.Module):
 
     @torch.no_grad()
     def before_epoch(self, batches, epoch):
-        """Units of the data, and centres of the clusters that no label names."""
+        """Units of the data, and centers of the clusters that no label names."""
         if epoch == 0 and self.likelihood == "gaussian":
             self.units.fit(batches)
         if self.n_labels < self.n_clusters:
@@ -358,10 +358,10 @@ class CatVAEClusterer(
     """Categorical VAE with assignment and feature losses.
 
     Clusters rows, or classifies them from few labels, with an autoencoder whose code is
-    a feature vector of unit norm and a category. Every unlabelled row is assigned the
-    label of its nearest labelled rows in feature space; the category learns that label,
-    and features are drawn to the labelled ones of their cluster. Without labels, the
-    centres of k-means on the features take their place.
+    a feature vector of unit norm and a category. Every unlabeled row is assigned the
+    label of its nearest labeled rows in feature space; the category learns that label,
+    and features are drawn to the labeled ones of their cluster. Without labels, the
+    centers of k-means on the features take their place.
 
     Read more in the :ref:`User Guide <catvae>`.
 
@@ -392,11 +392,11 @@ class CatVAEClusterer(
 
     likelihood : {"auto", "mse", "gaussian"}, default="auto"
         "mse", for values in [0, 1]: squared error around a sigmoid, as in the paper.
-        "gaussian": squared error without sigmoid; rows are centred and divided by one
+        "gaussian": squared error without sigmoid; rows are centered and divided by one
         common unit inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
 
     n_neighbors : int or "auto", default="auto"
-        Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+        Labeled neighbors in the batch that vote for a row's label, by 1 / distance.
         "auto" is half as many as a label has rows in the batch, from 1 to 5; the
         paper's is 1.
 
@@ -408,7 +408,7 @@ class CatVAEClusterer(
         Temperature of the Gumbel-softmax.
 
     alpha : float, default=0.6
-        Share of the labelled rows in the feature loss, between 0 and 1.
+        Share of the labeled rows in the feature loss, between 0 and 1.
 
     margin : float, default=2.0
         Margin of the lifted structured loss, a Euclidean distance.
@@ -423,7 +423,7 @@ class CatVAEClusterer(
         Weight of the assignment loss.
 
     feature_weight : float, default=1.0
-        Weight of the distance to labelled features of the same cluster.
+        Weight of the distance to labeled features of the same cluster.
 
     separation_weight : float, default=5.0
         Weight of the lifted structured loss, which draws the rows of each label
@@ -443,10 +443,10 @@ class CatVAEClusterer(
         paper.
 
     max_iter : int, default=100
-        Number of epochs, each a pass over the unlabelled rows.
+        Number of epochs, each a pass over the unlabeled rows.
 
     batch_size : int, default=200
-        Rows in a training step; up to half of them are labelled ones, drawn balanced
+        Rows in a training step; up to half of them are labeled ones, drawn balanced
         over the labels.
 
     learning_rate : float, default=1e-3
@@ -470,7 +470,7 @@ class CatVAEClusterer(
 
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimiser and random state: with the same data and parameters, the result is
+        optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Parameters that leave the network as it is may change.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -498,9 +498,9 @@ class CatVAEClusterer(
     history_ : list of dict
         One row per epoch: every weighted term of the loss (``reconstruction``,
         ``categorical``, ``assignment``, ``feature``, ``separation``), ``agreement``
-        (the part of the unlabelled rows whose most probable cluster is the one
-        assigned), ``neighbor_accuracy`` (the part of a batch's labelled rows whose
-        nearest other labelled row has their label; with two labelled rows or more),
+        (the part of the unlabeled rows whose most probable cluster is the one
+        assigned), ``neighbor_accuracy`` (the part of a batch's labeled rows whose
+        nearest other labeled row has their label; with two labeled rows or more),
         ``seconds``.
 
     model_ : nn.Module
@@ -702,7 +702,7 @@ class CatVAEClusterer(
         return self.fit(X, y).labels_
 
     def transform(self, X):
-        """Features f, non-negative and of unit norm, on which neighbours are found.
+        """Features f, non-negative and of unit norm, on which neighbors are found.
 
         Parameters
         ----------

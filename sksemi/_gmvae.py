@@ -1,4 +1,4 @@
-"""Gaussian-mixture VAE with nearest-neighbour assignment and metric embedding.
+"""Gaussian-mixture VAE with nearest-neighbor assignment and metric embedding.
 
 Figueroa, "Semi-supervised Learning using Deep Generative Models and Auxiliary Tasks",
 4th workshop on Bayesian Deep Learning (NeurIPS 2019).
@@ -23,7 +23,7 @@ Terms of the loss, under the names they have below:
     gaussian         L_G, KL(q(z|x_hat, y) || p(z|y))
     categorical      L_C, KL(q(y|x_hat) || uniform)
     assignment       L_A, cross-entropy of q(y|x_hat) with the labels, and with labels
-                     assigned by distance-weighted nearest neighbours (eq. 8)
+                     assigned by distance-weighted nearest neighbors (eq. 8)
     metric           L_M, lifted structured loss on x_hat with those labels
 """
 
@@ -203,7 +203,7 @@ class GMVAE(nn.Module):
         """q(z|x_hat, y) and p(z|y), the former's mean counted from the latter's.
 
         So a cluster's place in z serves the decoder from the first step, before q(z|.)
-        has learnt where the clusters are; counted from 0, y is given up by then.
+        has learned where the clusters are; counted from 0, y is given up by then.
         """
         p_z = self.p_z(y)
         return self.q_z(features, y, origin=p_z.mean), p_z
@@ -250,7 +250,7 @@ class GMVAE(nn.Module):
 
     @torch.no_grad()
     def assign(self, features, y):
-        """Labels of a batch's rows: the given ones, then nearest neighbours'."""
+        """Labels of a batch's rows: the given ones, then nearest neighbors'."""
         n = len(y)
         k = count_neighbors(self.n_neighbors, n, self.n_labels)
         nearest = nearest_neighbor_labels(
@@ -346,11 +346,11 @@ class GMVAEClusterer(
     ClusterMixin,
     DeepEstimator,
 ):
-    """Gaussian-mixture VAE with neighbour assignment and metric embedding.
+    """Gaussian-mixture VAE with neighbor assignment and metric embedding.
 
     Clusters rows, or classifies them from few labels, with a network that can also
-    draw new rows of each cluster. Labelled rows teach the network's features; every
-    unlabelled row is assigned the label of its nearest labelled rows among them, and a
+    draw new rows of each cluster. Labeled rows teach the network's features; every
+    unlabeled row is assigned the label of its nearest labeled rows among them, and a
     metric loss pulls the features of each label together. Without labels, a mixture of
     Gaussians in the latent space clusters the rows.
 
@@ -388,11 +388,11 @@ class GMVAEClusterer(
         p(x|z). "mse", for values in [0, 1]: Gaussian of variance
         ``1 / (2 * reconstruction_weight)`` around a sigmoid, squared error as the loss.
         "bernoulli", for values in [0, 1]: cross-entropy. "gaussian": no sigmoid, one
-        learnt variance per feature; rows are centred and divided by one common unit
+        learned variance per feature; rows are centered and divided by one common unit
         inside. "auto" is "mse" if all of X lies in [0, 1], else "gaussian".
 
     n_neighbors : int or "auto", default="auto"
-        Labelled neighbours in the batch that vote for a row's label, by 1 / distance.
+        Labeled neighbors in the batch that vote for a row's label, by 1 / distance.
         "auto" is half as many as a label has rows in the batch, from 1 to 5.
 
     margin : float, default=2.0
@@ -443,10 +443,10 @@ class GMVAEClusterer(
         features, or at random.
 
     max_iter : int, default=100
-        Number of epochs, each a pass over the unlabelled rows.
+        Number of epochs, each a pass over the unlabeled rows.
 
     batch_size : int, default=200
-        Rows in a training step; up to half of them are labelled ones, drawn balanced
+        Rows in a training step; up to half of them are labeled ones, drawn balanced
         over the labels.
 
     learning_rate : float, default=1e-3
@@ -470,7 +470,7 @@ class GMVAEClusterer(
 
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimiser and random state: with the same data and parameters, the result is
+        optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Parameters that leave the network as it is may change.
 
     n_importance_samples : int, default=1
@@ -502,7 +502,7 @@ class GMVAEClusterer(
     history_ : list of dict
         One row per epoch: every weighted term of the loss (``reconstruction``,
         ``gaussian``, ``categorical``, ``assignment``, ``metric``), ``kl_z`` in nats,
-        ``agreement`` (the part of the unlabelled rows whose most probable cluster is
+        ``agreement`` (the part of the unlabeled rows whose most probable cluster is
         the one assigned), ``seconds``.
 
     model_ : nn.Module
@@ -731,7 +731,7 @@ class GMVAEClusterer(
         return self.fit(X, y).labels_
 
     def transform(self, X):
-        """Features x_hat = g(x), on which neighbours are found.
+        """Features x_hat = g(x), on which neighbors are found.
 
         Parameters
         ----------

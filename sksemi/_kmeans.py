@@ -24,7 +24,7 @@ def collect_features(encode, batches, n_labels, max_rows=MAX_ROWS):
     encode : callable
         From (n, n_features) to (n, n_columns).
     batches : iterable of (x, y)
-        All rows in order, -1 in y for unlabelled ones.
+        All rows in order, -1 in y for unlabeled ones.
     n_labels : int
     max_rows : int, default=10_000
 
@@ -52,8 +52,8 @@ def start_from_kmeans(layer, encode, batches, n_clusters, n_labels):
     """Set a linear layer's logits to the clusters that k-means finds in its input.
 
     ``-||h - c_k||**2 / (2 s)`` is linear in h but for what all k share, so the layer
-    can state its softmax exactly; s is the mean squared distance to the nearest centre.
-    A labelled class takes the centre nearest to its mean, one to one.
+    can state its softmax exactly; s is the mean squared distance to the nearest center.
+    A labeled class takes the center nearest to its mean, one to one.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def start_from_kmeans(layer, encode, batches, n_clusters, n_labels):
     encode : callable
         From rows to the layer's input.
     batches : iterable of (x, y)
-        All rows in order, -1 in y for unlabelled ones.
+        All rows in order, -1 in y for unlabeled ones.
     n_clusters : int
     n_labels : int
     """
@@ -85,7 +85,7 @@ def start_centers(encode, batches, n_clusters, n_labels):
     encode : callable
         From rows to features.
     batches : iterable of (x, y)
-        All rows in order, -1 in y for unlabelled ones.
+        All rows in order, -1 in y for unlabeled ones.
     n_clusters : int
     n_labels : int
         A label has the cluster nearest to the mean of its rows, one to one; those come
@@ -112,16 +112,16 @@ def start_centers(encode, batches, n_clusters, n_labels):
 
 
 def find_centers(encode, batches, start, n_labels):
-    """Centres of k-means on the features of a sample of the rows, named ones first.
+    """Centers of k-means on the features of a sample of the rows, named ones first.
 
     Parameters
     ----------
     encode : callable
         From rows to features.
     batches : iterable of (x, y)
-        All rows in order, -1 in y for unlabelled ones.
+        All rows in order, -1 in y for unlabeled ones.
     start : ndarray of shape (n_clusters - n_labels, n_columns)
-        Centres that the clusters without a label start from, and so keep their order;
+        Centers that the clusters without a label start from, and so keep their order;
         the others start from the means of their labels.
     n_labels : int
 
@@ -135,7 +135,7 @@ def find_centers(encode, batches, start, n_labels):
 
 
 def named_first(centers, means):
-    """Positions of the centres nearest to means, one to one, then of the others.
+    """Positions of the centers nearest to means, one to one, then of the others.
 
     Parameters
     ----------

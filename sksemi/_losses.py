@@ -23,14 +23,14 @@ def categorical_kl_to_uniform(logits):
 
 
 def named_rows(labels, logits, n_named):
-    """Weight 0 for unlabelled rows that sit in a cluster no label names.
+    """Weight 0 for unlabeled rows that sit in a cluster no label names.
 
-    Nearest-neighbour assignment knows only the labelled classes; without this weight
+    Nearest-neighbor assignment knows only the labeled classes; without this weight
     a cluster that no label names would lose all its rows to them.
 
     Parameters
     ----------
-    labels : Tensor of shape (n_labelled,)
+    labels : Tensor of shape (n_labeled,)
         Labels of the first rows of the batch.
     logits : Tensor of shape (n_rows, n_clusters)
         The network's present belief.
@@ -49,20 +49,20 @@ def named_rows(labels, logits, n_named):
 
 
 def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
-    """Label of each query by distance-weighted vote of its nearest neighbours.
+    """Label of each query by distance-weighted vote of its nearest neighbors.
 
     Parameters
     ----------
     queries : Tensor of shape (n_queries, n_features)
-    neighbors : Tensor of shape (n_labelled, n_features)
-    labels : Tensor of shape (n_labelled,)
+    neighbors : Tensor of shape (n_labeled, n_features)
+    labels : Tensor of shape (n_labeled,)
     n_neighbors : int
     n_labels : int
 
     Returns
     -------
     Tensor of shape (n_queries,)
-        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbour at distance 0
+        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbor at distance 0
         outweighs all others.
     """
     # exact differences: the matrix-product form misses distance 0 by rounding
@@ -77,16 +77,16 @@ def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
     return votes.scatter_add_(1, labels[index], weight).argmax(1)
 
 
-def count_neighbors(n_neighbors, n_labelled, n_labels):
-    """Count the neighbours that vote.
+def count_neighbors(n_neighbors, n_labeled, n_labels):
+    """Count the neighbors that vote.
 
     Parameters
     ----------
     n_neighbors : int or "auto"
         "auto" is half as many as a label has rows, from 1 to 5: further ones would be
         of another label for sure.
-    n_labelled : int
-        Labelled rows of the batch.
+    n_labeled : int
+        Labeled rows of the batch.
     n_labels : int
         Distinct labels.
 
@@ -96,7 +96,7 @@ def count_neighbors(n_neighbors, n_labelled, n_labels):
     """
     if n_neighbors != "auto":
         return n_neighbors
-    return min(max(n_labelled // (2 * max(n_labels, 1)), 1), 5)
+    return min(max(n_labeled // (2 * max(n_labels, 1)), 1), 5)
 
 
 def lifted_structured_loss(features, labels, margin, weight=None):

@@ -29,7 +29,7 @@ def mlp(sizes, activation, *, activate_last=False, batch_norm=False):
     activate_last : bool, default=False
         Whether the last layer is followed by the activation too.
     batch_norm : bool, default=False
-        Whether each activated layer is batch normalised first.
+        Whether each activated layer is batch normalized first.
 
     Returns
     -------

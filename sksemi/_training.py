@@ -3,12 +3,12 @@
 It knows nothing of a model but its contract:
 
 - ``loss(x, y, epoch)`` returns ``(terms, monitors)``, dicts of 0-d tensors by name;
-  the sum of the terms is minimised, monitors are only logged. ``y`` holds the labels
-  of the first ``len(y)`` rows of ``x``; the other rows are unlabelled. Where the data
+  the sum of the terms is minimized, monitors are only logged. ``y`` holds the labels
+  of the first ``len(y)`` rows of ``x``; the other rows are unlabeled. Where the data
   have coarse labels, those of all rows of ``x`` are passed as ``parents``.
 - ``before_epoch(batches, epoch)`` and ``after_training(batches)``, both optional,
   are given the training rows in order as an iterable of ``(x, y)``, with -1 in ``y``
-  for unlabelled rows; its ``parents`` are their coarse labels, or None.
+  for unlabeled rows; its ``parents`` are their coarse labels, or None.
 """
 
 import math
@@ -25,7 +25,7 @@ class Data(NamedTuple):
     """Training rows as tensors.
 
     ``x`` (n_rows, n_features) keeps the type it came in and may lie on another device
-    than ``y`` (n_rows,) of int64, which has -1 for unlabelled rows; ``scale`` divides
+    than ``y`` (n_rows,) of int64, which has -1 for unlabeled rows; ``scale`` divides
     ``x`` when a batch is made. ``parents`` (n_rows,) of int64 are coarse labels of all
     rows, where there are any.
     """
@@ -63,10 +63,10 @@ class Data(NamedTuple):
 class Minibatches:
     """Row numbers of one training step after another, all steps of the same shape.
 
-    A step has ``n_labelled = min(batch_size // 2, n)`` of the n labelled rows, drawn
+    A step has ``n_labeled = min(batch_size // 2, n)`` of the n labeled rows, drawn
     balanced over the classes, and fills up from a stream of permutations of the pool:
-    the unlabelled rows, or all rows. With every row labelled and a pool of unlabelled
-    rows, the stream runs over the labelled ones. The last step of an epoch is completed
+    the unlabeled rows, or all rows. With every row labeled and a pool of unlabeled
+    rows, the stream runs over the labeled ones. The last step of an epoch is completed
     from the next permutation.
 
     Parameters
@@ -74,27 +74,27 @@ class Minibatches:
     y : Tensor of shape (n_rows,)
         Labels, -1 where there is none.
     batch_size : int
-    pool : {"unlabelled", "all"}, default="unlabelled"
+    pool : {"unlabeled", "all"}, default="unlabeled"
     """
 
-    def __init__(self, y, batch_size, pool="unlabelled"):
+    def __init__(self, y, batch_size, pool="unlabeled"):
         self.y = y
         everything = torch.arange(len(y), device=y.device)
-        labelled = everything[y >= 0]
+        labeled = everything[y >= 0]
         pool = everything if pool == "all" else everything[y < 0]
-        self.all_labelled = len(pool) == 0
-        if self.all_labelled:
-            labelled, pool = pool, labelled
-        self.labelled, self.pool = labelled, pool
-        self.n_labelled = min(batch_size // 2, len(labelled))
-        self.n_pool = min(batch_size - self.n_labelled, len(pool))
+        self.all_labeled = len(pool) == 0
+        if self.all_labeled:
+            labeled, pool = pool, labeled
+        self.labeled, self.pool = labeled, pool
+        self.n_labeled = min(batch_size // 2, len(labeled))
+        self.n_pool = min(batch_size - self.n_labeled, len(pool))
         self.n_steps = math.ceil(len(pool) / self.n_pool)
-        classes = y[labelled]
+        classes = y[labeled]
         counts = classes.bincount()
         starts = counts.cumsum(0) - counts
-        # position of each labelled row within its class, once sorted by class
+        # position of each labeled row within its class, once sorted by class
         self.rank = torch.arange(
-            len(labelled), device=y.device
+            len(labeled), device=y.device
         ) - starts.repeat_interleave(counts)
         self.classes = classes.double()
         self.order = pool[:0]
@@ -104,28 +104,28 @@ class Minibatches:
 
         Returns
         -------
-        index : Tensor of shape (n_labelled + n_pool,)
-            Rows of the training set, labelled ones first.
-        y : Tensor of shape (n_labelled,) or (n_pool,) if every row is labelled
+        index : Tensor of shape (n_labeled + n_pool,)
+            Rows of the training set, labeled ones first.
+        y : Tensor of shape (n_labeled,) or (n_pool,) if every row is labeled
             Labels of the first rows.
         """
         if len(self.order) < self.n_pool:
             shuffled = self.pool[torch.randperm(len(self.pool), device=self.y.device)]
             self.order = torch.cat([self.order, shuffled])
         index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
-        if self.all_labelled:
+        if self.all_labeled:
             return index, self.y[index]
-        index = torch.cat([self._draw_labelled(), index])
-        return index, self.y[index[: self.n_labelled]]
+        index = torch.cat([self._draw_labeled(), index])
+        return index, self.y[index[: self.n_labeled]]
 
-    def _draw_labelled(self):
-        if self.n_labelled == len(self.labelled):
-            return self.labelled
+    def _draw_labeled(self):
+        if self.n_labeled == len(self.labeled):
+            return self.labeled
         key = torch.rand_like(self.classes)
         by_class = (self.classes + key).argsort()
         # every class gives its first row before any gives its second
         order = (self.rank + key[by_class]).argsort()
-        return self.labelled[by_class[order[: self.n_labelled]]]
+        return self.labeled[by_class[order[: self.n_labeled]]]
 
 
 def map_tensors(function, tree, kind=torch.Tensor):
@@ -161,11 +161,11 @@ def train(
     max_iter,
     batch_size,
     learning_rate,
-    pool="unlabelled",
+    pool="unlabeled",
     state=None,
     after_epoch=None,
 ):
-    """Minimise a model's loss by Adam over minibatches.
+    """Minimize a model's loss by Adam over minibatches.
 
     Parameters
     ----------
@@ -179,19 +179,19 @@ def train(
     learning_rate : float or callable
         Adam's step size, or a function to it from the epoch's number and the number of
         steps in an epoch.
-    pool : {"unlabelled", "all"}, default="unlabelled"
+    pool : {"unlabeled", "all"}, default="unlabeled"
         The rows that an epoch is a pass over: see `Minibatches`.
     state : dict, default=None
         What an earlier call returned; with the model as that call left it, training
         goes on as if it had never stopped. With "epoch" alone, it goes on from that
-        epoch with a fresh optimiser.
+        epoch with a fresh optimizer.
     after_epoch : callable, default=None
         Called with the epoch's row of the history and the state; returns True to stop.
 
     Returns
     -------
     state : dict
-        Epoch, optimiser, permutation and random number generators, and whether
+        Epoch, optimizer, permutation and random number generators, and whether
         Ctrl-C ended the run after its last whole epoch.
     history : list of dict
         One row per epoch: the epoch's number, the mean of each term and monitor over
@@ -287,7 +287,7 @@ def train(
 
 
 @torch.no_grad()
-def evaluate(model, data, *, batch_size, epoch, pool="unlabelled"):
+def evaluate(model, data, *, batch_size, epoch, pool="unlabeled"):
     """Mean loss over one epoch of minibatches, in evaluation mode.
 
     Parameters
@@ -297,7 +297,7 @@ def evaluate(model, data, *, batch_size, epoch, pool="unlabelled"):
     batch_size : int
     epoch : int
         The epoch at which schedules are read.
-    pool : {"unlabelled", "all"}, default="unlabelled"
+    pool : {"unlabeled", "all"}, default="unlabeled"
 
     Returns
     -------

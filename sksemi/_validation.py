@@ -135,14 +135,14 @@ def check_y(y, n_samples):
     Parameters
     ----------
     y : None or array-like of shape (n_samples,)
-        Integers with -1 for unlabelled rows, floats with whole values, or an object
+        Integers with -1 for unlabeled rows, floats with whole values, or an object
         array of integers, or of strings with the integer -1.
     n_samples : int
 
     Returns
     -------
     codes : ndarray of shape (n_samples,) of int64
-        Positions in ``labels``, -1 for unlabelled rows.
+        Positions in ``labels``, -1 for unlabeled rows.
     labels : ndarray
         The distinct labels, sorted: int64, or object for strings.
 
@@ -422,11 +422,11 @@ def check_classes(y, classes, n_samples):
 def check_y_score(y, n_samples, stacklevel=3):
     """Labels to score against, and which rows have one: see `check_y`."""
     codes, labels = check_y(y, n_samples)
-    labelled = codes >= 0
-    if not labelled.any():
+    labeled = codes >= 0
+    if not labeled.any():
         warnings.warn(
-            "y has no labelled row (all are -1): the score is nan.",
+            "y has no labeled row (all are -1): the score is nan.",
             UserWarning,
             stacklevel=stacklevel,
         )
-    return labelled, labels[codes[labelled]]
+    return labeled, labels[codes[labeled]]

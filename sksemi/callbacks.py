@@ -34,19 +34,19 @@ class _AsDict:
 
 
 def _rows_to_score(X, y, scoring, who):
-    """Labelled rows and their labels; or all rows and no label, for ``scoring=None``.
+    """Labeled rows and their labels; or all rows and no label, for ``scoring=None``.
 
     ``who`` names the callback in the error for labels that are needed and missing.
     """
     if y is not None:
         check_consistent_length(X, y)
         codes, labels = _validation.check_y(y, len(y))
-        labelled = np.flatnonzero(codes >= 0)
-        if len(labelled):
-            return _validation.safe_indexing(X, labelled), labels[codes[labelled]]
+        labeled = np.flatnonzero(codes >= 0)
+        if len(labeled):
+            return _validation.safe_indexing(X, labeled), labels[codes[labeled]]
     if scoring is not None:
         raise ValueError(
-            f"{who} has no labelled row to score on. Pass validation_data=(X, y) with "
+            f"{who} has no labeled row to score on. Pass validation_data=(X, y) with "
             "labels in y, or scoring=None for the estimator's own objective."
         )
     return X, np.empty(0, dtype=np.int64)
@@ -284,10 +284,10 @@ class LabeledScoringMonitor(ScoringMonitor):
         What to score by, as for scikit-learn's monitor: a name or several, a callable
         of estimator, X and y that returns a number or a dict of them, or a dict of
         names and callables. None is the estimator's ``score``: accuracy over the
-        labelled rows, and its objective where there is no label.
+        labeled rows, and its objective where there is no label.
 
     validation_data : tuple of (X, y), default=None
-        Rows to score on. None scores the labelled training rows.
+        Rows to score on. None scores the labeled training rows.
 
     Raises
     ------

@@ -155,7 +155,7 @@ def _check_part(path, images, target, n_classes, shape):
 
 
 def _unit_to_uint8(path, values, low):
-    """Grey values from ``low`` to 1 as uint8."""
+    """Gray values from ``low`` to 1 as uint8."""
     with _reading(path):
         if not (values.min() >= low and values.max() <= 1):
             raise ValueError(f"values from {values.min():g} to {values.max():g}")
@@ -533,7 +533,7 @@ _SVHN_TRAIN = [4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659]
 def _svhn_images(rows):
     """Images of 3x32x32 from rows of pixels in an order that nobody states.
 
-    Colours may lie first or last, columns before rows or after. Street numbers change
+    Colors may lie first or last, columns before rows or after. Street numbers change
     least from a pixel to the one below it (by 6.0 of 255 in the official files; from
     left to right by 8.2, across any other order by 14 and more), which tells the four
     orders apart from a hundred images on.
@@ -557,7 +557,7 @@ def _svhn_images(rows):
 def fetch_svhn(
     *, data_home=None, subset="all", download_if_missing=True, return_X_y=False
 ):
-    """House numbers in colour, 32x32: 73,257 training and 26,032 test images.
+    """House numbers in color, 32x32: 73,257 training and 26,032 test images.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ __all__ = [
     "SampleGridDisplay",
 ]
 
-UNLABELLED = "0.8"  # light grey
+UNLABELED = "0.8"  # light gray
 MARGIN = "0.9"
 
 
@@ -81,7 +81,7 @@ def _subset(n, n_samples, random_state):
 
 
 def _colors(n):
-    """Give n colours that can be told apart, as far as n allows."""
+    """Give n colors that can be told apart, as far as n allows."""
     from matplotlib import colormaps
 
     if n <= 10:
@@ -183,7 +183,7 @@ def _grid_size(grid, with_labels=True):
 
 
 class LatentSpaceDisplay:
-    """Rows in the space of ``transform``, in two dimensions, coloured by label.
+    """Rows in the space of ``transform``, in two dimensions, colored by label.
 
     Make it by `from_estimator` or `from_predictions`. Parameters are stored as
     attributes.
@@ -193,7 +193,7 @@ class LatentSpaceDisplay:
     coordinates : ndarray of shape (n_samples, 2)
         Where the rows are.
     y : array-like of shape (n_samples,), default=None
-        Labels, -1 for rows without one, which are grey.
+        Labels, -1 for rows without one, which are gray.
     axis_names : tuple of two str, default=None
         Names of the axes. None leaves the axes without names and ticks.
 
@@ -260,7 +260,7 @@ class LatentSpaceDisplay:
                 self.scatter_.append(
                     ax.scatter(
                         *self.coordinates[here].T,
-                        **{"color": UNLABELLED if k < 0 else colors[k], "label": name}
+                        **{"color": UNLABELED if k < 0 else colors[k], "label": name}
                         | settings,
                     )
                 )
@@ -304,7 +304,7 @@ class LatentSpaceDisplay:
         X : array-like of shape (n_samples, n_features) or image-shaped
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels to colour by, -1 for rows without one. None takes
+            Labels to color by, -1 for rows without one. None takes
             ``estimator.predict(X)``.
         transformer : {"pca", "tsne"}, transformer or None, default="pca"
             What brings features to two dimensions: an object whose ``fit_transform``
@@ -361,7 +361,7 @@ class LatentSpaceDisplay:
         features : array-like of shape (n_samples, n_features)
             What ``transform`` returned.
         y : array-like of shape (n_samples,), default=None
-            Labels to colour by, -1 for rows without one. None draws all alike.
+            Labels to color by, -1 for rows without one. None draws all alike.
         transformer : {"pca", "tsne"}, transformer or None, default="pca"
             What brings features to two dimensions: an object whose ``fit_transform``
             does so, or None for features that have two.
@@ -1132,7 +1132,7 @@ class ActivityGraphDisplay:
     weights : tuple of two ndarray of shape (n_samples, n_samples)
         Cosines between the rows of Y and of B.
     colors_by : tuple of two array-like of shape (n_samples,)
-        Labels that the vertices of either graph are coloured by.
+        Labels that the vertices of either graph are colored by.
     positions : tuple of two ndarray of shape (n_samples, 2)
         Where the vertices of either graph are.
     threshold : float, default=0.1
@@ -1257,11 +1257,11 @@ class ActivityGraphDisplay:
         X : array-like of shape (n_samples, n_features) or image-shaped
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels that the right graph is coloured by. None is the most active node.
+            Labels that the right graph is colored by. None is the most active node.
         parents : array-like of shape (n_samples,), default=None
             Coarse labels of the rows, after a fit with such: rows are taken as they are
-            then, and the left graph is coloured by these. None gives each row one of
-            ``transformations`` at random and colours by that.
+            then, and the left graph is colored by these. None gives each row one of
+            ``transformations`` at random and colors by that.
         transformations : tuple of int, default=(0, 1)
             Numbers of the transformations to show.
         n_samples : int or None, default=500
@@ -1331,9 +1331,9 @@ class ActivityGraphDisplay:
         Z : array-like of shape (n_samples, n_parents, n_nodes)
             What goes into the softmax nodes.
         y : array-like of shape (n_samples,), default=None
-            Labels that the right graph is coloured by. None is the most active node.
+            Labels that the right graph is colored by. None is the most active node.
         parents : array-like of shape (n_samples,), default=None
-            Labels that the left graph is coloured by. None is the most probable parent.
+            Labels that the left graph is colored by. None is the most probable parent.
         threshold : float, default=0.1
             Weights above it are edges.
         random_state : int, RandomState instance or None, default=0

@@ -130,7 +130,7 @@ def clustering_accuracy_scorer(estimator, X, y):
     >>> clustering_accuracy_scorer(est, X, [7, -1, 3, 3])
     1.0
     """
-    X, y = _labelled_rows(X, y)
+    X, y = _labeled_rows(X, y)
     return clustering_accuracy(y, estimator.predict(X)) if len(y) else float("nan")
 
 
@@ -160,7 +160,7 @@ def purity_scorer(estimator, X, y):
     >>> purity_scorer(est, X, [7, -1, 3, 3])
     1.0
     """
-    X, y = _labelled_rows(X, y)
+    X, y = _labeled_rows(X, y)
     return purity(y, estimator.predict(X)) if len(y) else float("nan")
 
 
@@ -190,7 +190,7 @@ def labeled_accuracy(estimator, X, y):
     >>> labeled_accuracy(DummyClassifier().fit(X, y), X, [3, -1, 5])
     0.5
     """
-    X, y = _labelled_rows(X, y)
+    X, y = _labeled_rows(X, y)
     return float(np.mean(estimator.predict(X) == y)) if len(y) else float("nan")
 
 
@@ -223,7 +223,7 @@ def labeled_roc_auc(estimator, X, y):
     >>> labeled_roc_auc(GaussianNB().fit(X, y), X, [5, 3, -1, 5])
     0.5
     """
-    X, y = _labelled_rows(X, y)
+    X, y = _labeled_rows(X, y)
     if len(y) == 0:
         return float("nan")
     codes, proba = _codes_and_proba(estimator, X, y)
@@ -268,7 +268,7 @@ def labeled_neg_log_loss(estimator, X, y):
     >>> round(labeled_neg_log_loss(est, X, [3, -1, 5, 5]), 4)
     -0.6931
     """
-    X, y = _labelled_rows(X, y)
+    X, y = _labeled_rows(X, y)
     if len(y) == 0:
         return float("nan")
     codes, proba = _codes_and_proba(estimator, X, y)
@@ -277,11 +277,11 @@ def labeled_neg_log_loss(estimator, X, y):
     return -float(log_loss(codes, proba, labels=np.arange(proba.shape[1])))
 
 
-def _labelled_rows(X, y):
+def _labeled_rows(X, y):
     """Rows that have a label, and their labels."""
     check_consistent_length(X, y)
-    labelled, y = _validation.check_y_score(y, len(y), stacklevel=4)
-    return _validation.safe_indexing(X, np.flatnonzero(labelled)), y
+    labeled, y = _validation.check_y_score(y, len(y), stacklevel=4)
+    return _validation.safe_indexing(X, np.flatnonzero(labeled)), y
 
 
 def _codes_and_proba(estimator, X, y):

@@ -9,28 +9,28 @@ from sksemi import _validation
 __all__ = ["PartialLabelKFold", "PartialLabelShuffleSplit"]
 
 
-def _labelled_and_not(splitter, X, y, groups):
-    """Numbers of the labelled rows, of the others, and the former's classes."""
+def _labeled_and_not(splitter, X, y, groups):
+    """Numbers of the labeled rows, of the others, and the former's classes."""
     if y is None:
         raise ValueError(
             f"The 'y' parameter should not be None: {type(splitter).__name__} splits "
-            "the labelled rows. Use KFold for rows without any label."
+            "the labeled rows. Use KFold for rows without any label."
         )
     _, y, _ = indexable(X, y, groups)
     codes, _ = _validation.check_y(y, len(y))
-    labelled, unlabelled = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
-    if len(labelled) == 0:
+    labeled, unlabeled = np.flatnonzero(codes >= 0), np.flatnonzero(codes < 0)
+    if len(labeled) == 0:
         raise ValueError(
-            f"y has no labelled row (all are -1), and {type(splitter).__name__} tests "
-            "on labelled rows. Use KFold for rows without any label."
+            f"y has no labeled row (all are -1), and {type(splitter).__name__} tests "
+            "on labeled rows. Use KFold for rows without any label."
         )
-    return labelled, unlabelled, codes[labelled]
+    return labeled, unlabeled, codes[labeled]
 
 
 class PartialLabelKFold(StratifiedKFold):
-    """Stratified folds of the labelled rows; the unlabelled ones are always in train.
+    """Stratified folds of the labeled rows; the unlabeled ones are always in train.
 
-    Every labelled row is in one test fold, every test fold holds labelled rows only,
+    Every labeled row is in one test fold, every test fold holds labeled rows only,
     with about the same part of every class, and every training set holds all rows that
     have no label.
 
@@ -47,7 +47,7 @@ class PartialLabelKFold(StratifiedKFold):
 
     See Also
     --------
-    PartialLabelShuffleSplit : Random splits of the labelled rows.
+    PartialLabelShuffleSplit : Random splits of the labeled rows.
     sklearn.model_selection.StratifiedKFold : For rows that all carry a label.
 
     Notes
@@ -93,13 +93,13 @@ class PartialLabelKFold(StratifiedKFold):
             If y is None or has no label, or if every class has fewer labels than there
             are folds.
         """
-        labelled, unlabelled, codes = _labelled_and_not(self, X, y, groups)
+        labeled, unlabeled, codes = _labeled_and_not(self, X, y, groups)
         for train, test in super().split(codes, codes):
-            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[test]
+            yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[test]
 
 
 class PartialLabelShuffleSplit(StratifiedShuffleSplit):
-    """Random stratified splits of the labelled rows; the others are always in train.
+    """Random stratified splits of the labeled rows; the others are always in train.
 
     Parameters
     ----------
@@ -107,19 +107,19 @@ class PartialLabelShuffleSplit(StratifiedShuffleSplit):
         Number of splits.
 
     test_size : float or int, default=None
-        The labelled rows to test on: a part between 0 and 1 of them, or their number.
+        The labeled rows to test on: a part between 0 and 1 of them, or their number.
         None is what ``train_size`` leaves, or a tenth.
 
     train_size : float or int, default=None
-        The labelled rows to train on, beside all unlabelled ones: a part between 0 and
-        1 of the labelled rows, or their number. None is what ``test_size`` leaves.
+        The labeled rows to train on, beside all unlabeled ones: a part between 0 and
+        1 of the labeled rows, or their number. None is what ``test_size`` leaves.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the splits.
 
     See Also
     --------
-    PartialLabelKFold : Folds in which every labelled row is tested on once.
+    PartialLabelKFold : Folds in which every labeled row is tested on once.
     sklearn.model_selection.StratifiedShuffleSplit : For rows that all carry a label.
 
     Examples
@@ -158,8 +158,8 @@ class PartialLabelShuffleSplit(StratifiedShuffleSplit):
         ------
         ValueError
             If y is None or has no label, if a class has a single label, or if there
-            are fewer labelled rows than ``test_size`` and ``train_size`` need.
+            are fewer labeled rows than ``test_size`` and ``train_size`` need.
         """
-        labelled, unlabelled, codes = _labelled_and_not(self, X, y, groups)
+        labeled, unlabeled, codes = _labeled_and_not(self, X, y, groups)
         for train, test in super().split(codes, codes):
-            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[test]
+            yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[test]

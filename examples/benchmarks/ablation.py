@@ -29,7 +29,7 @@ CHANGES = {
     "defaults": {},
     "no noise": {"input_noise": 0.0},
     "twice the noise": {"input_noise": 0.2},
-    "five neighbours": {"n_neighbors": 5},
+    "five neighbors": {"n_neighbors": 5},
     "categorical as assignment": {"categorical_weight": 10.0},
     "pixel mean": {"reconstruction_weight": 1 / 64},
     "the paper's weights": {

@@ -33,8 +33,8 @@ from _common import append_line, device_name, versions
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "digits.jsonl"
 
 
-class LabelledRowsSVC(SVC):
-    """An SVC that leaves unlabelled rows out."""
+class LabeledRowsSVC(SVC):
+    """An SVC that leaves unlabeled rows out."""
 
     def fit(self, X, y):
         return super().fit(X[y >= 0], y[y >= 0])
@@ -50,7 +50,7 @@ BASELINES = {
     "SelfTraining (SVC)": lambda seed: SelfTrainingClassifier(
         CalibratedClassifierCV(SVC(), ensemble=False)
     ),
-    "SVC on the labels": lambda seed: LabelledRowsSVC(),
+    "SVC on the labels": lambda seed: LabeledRowsSVC(),
 }
 KMEANS = "k-means on the pixels"
 FORMS = {"mlp": None, "conv": (1, 8, 8)}

@@ -4,10 +4,10 @@
 
 For every seed, another split into 1,400 training and 397 test rows and another draw of
 labels; defaults with ten clusters, and a plain VAE of the same sizes (one cluster).
-Half the rows of a step are labelled ones where there are labels: steps are of 100 rows
+Half the rows of a step are labeled ones where there are labels: steps are of 100 rows
 with labels and of 50 without, so that the bound has 50 rows a step in all.
 Prints the mean over test rows of the bound (100 draws) and of the importance-weighted
-bound (100 draws), in nats per binarised digit, test accuracy and KL(z2), each with its
+bound (100 draws), in nats per binarized digit, test accuracy and KL(z2), each with its
 standard deviation over seeds, and adds a line to
 examples/papers/results/likelihood.jsonl.
 """
@@ -75,10 +75,10 @@ def main():
             print(f"    {key:20} {np.mean(values):9.3f} +- {spread:.3f}")
     line = {
         "script": "likelihood.py",
-        "protocol": "1400 training rows, 397 test rows binarised once, defaults but "
+        "protocol": "1400 training rows, 397 test rows binarized once, defaults but "
         "for steps of 50 rows without labels",
         "figures": figures,
-        "seeds": "split, label draw, binarisation and estimator: 0 and on",
+        "seeds": "split, label draw, binarization and estimator: 0 and on",
         "parameters": CaGeMGenerator().get_params(),
         "machine": device_name("cpu"),
         "versions": versions(),

@@ -1,4 +1,4 @@
-"""What fit costs over a bare PyTorch loop: the same networks, batches and optimiser.
+"""What fit costs over a bare PyTorch loop: the same networks, batches and optimizer.
 
     python examples/benchmarks/overhead.py [--network conv] [--quick]
 
@@ -20,7 +20,7 @@ from sksemi.datasets import mask_labels
 
 
 def make_data(network, n_rows):
-    """Rows near ten random points of the unit cube, 100 of them labelled."""
+    """Rows near ten random points of the unit cube, 100 of them labeled."""
     rng = np.random.RandomState(0)
     n_features = 784 if network == "conv" else 64
     centers = rng.uniform(size=(10, n_features))
@@ -39,16 +39,16 @@ def bare_loop(estimator, X, y_partial, n_epochs):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     X = torch.from_numpy(X.reshape(len(X), -1))
     y_partial = torch.from_numpy(y_partial)
-    labelled, pool = (y_partial >= 0).nonzero()[:, 0], (y_partial < 0).nonzero()[:, 0]
-    y = y_partial[labelled]
-    n_pool = estimator.batch_size - len(labelled)
+    labeled, pool = (y_partial >= 0).nonzero()[:, 0], (y_partial < 0).nonzero()[:, 0]
+    y = y_partial[labeled]
+    n_pool = estimator.batch_size - len(labeled)
     n_steps = -(-len(pool) // n_pool)
     for epoch in range(n_epochs):
         # completed from another permutation, so that every batch is whole
         order = torch.cat([pool[torch.randperm(len(pool))] for _ in range(2)])
         epoch = torch.tensor(float(epoch))
         for step in range(n_steps):
-            index = torch.cat([labelled, order[step * n_pool : (step + 1) * n_pool]])
+            index = torch.cat([labeled, order[step * n_pool : (step + 1) * n_pool]])
             terms, _ = model.loss(X[index], y, epoch)
             optimizer.zero_grad()
             sum(terms.values()).backward()

@@ -30,7 +30,7 @@ def parser(description, datasets):
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     p.add_argument("--dataset", choices=datasets, default=datasets[0])
-    p.add_argument("--labels", type=int, default=100, help="labelled training rows")
+    p.add_argument("--labels", type=int, default=100, help="labeled training rows")
     p.add_argument("--epochs", type=int, default=200)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--draw", type=int, help="seed of the label draw (default: seed)")
@@ -185,7 +185,7 @@ def run(args, make_estimator, figures):
     if args.threads:
         torch.set_num_threads(args.threads)
     X, y_partial, y, X_test, y_test = split(args)
-    labelled = np.zeros(len(y), bool) if y_partial is None else y_partial >= 0
+    labeled = np.zeros(len(y), bool) if y_partial is None else y_partial >= 0
     estimator = make_estimator(args, X[0].size)
 
     def curve(estimator):
@@ -215,9 +215,9 @@ def run(args, make_estimator, figures):
         "nmi": round(100 * normalized_mutual_info_score(y_test, predicted), 2),
         "seconds_per_epoch": round(seconds, 2),
     }
-    if not labelled.all():
-        wrong = estimator.labels_[~labelled] != y[~labelled]
-        results["unlabelled_training_error"] = round(100 * float(np.mean(wrong)), 2)
+    if not labeled.all():
+        wrong = estimator.labels_[~labeled] != y[~labeled]
+        results["unlabeled_training_error"] = round(100 * float(np.mean(wrong)), 2)
     record(estimator, args, results)
     checkpoint.unlink()
     for name, value in results.items():

@@ -100,8 +100,8 @@ def add_arguments(p):
     p.add_argument(
         "--scaling",
         choices=["unit", "standard", "sample"],
-        help="divide by 255; or centre all pixels by one mean and deviation; or "
-        "subtract each pixel's mean, then standardise each image (default: sample "
+        help="divide by 255; or center all pixels by one mean and deviation; or "
+        "subtract each pixel's mean, then standardize each image (default: sample "
         "for svhn, else unit)",
     )
     p.set_defaults(every=20)  # epochs between checkpoints, too
@@ -109,20 +109,20 @@ def add_arguments(p):
 
 
 def scaled(X, X_test, scaling):
-    """Rows as the estimator gets them; what is learnt is learnt from the first."""
+    """Rows as the estimator gets them; what is learned is learned from the first."""
     if scaling == "unit":  # the estimator divides
         return X, X_test
     rows = [X.astype(np.float32) / 255, X_test.astype(np.float32) / 255]
-    if scaling == "standard":  # below 0: the estimator centres and divides
+    if scaling == "standard":  # below 0: the estimator centers and divides
         return [2 * part - 1 for part in rows]
     mean = rows[0].mean(0)
 
-    def standardised(part):
+    def standardized(part):
         part = part - mean
         part -= part.mean((1, 2, 3), keepdims=True)
         return part / part.std((1, 2, 3), keepdims=True).clip(1e-7)
 
-    return [standardised(part) for part in rows]
+    return [standardized(part) for part in rows]
 
 
 def turned(X, i):
@@ -157,7 +157,7 @@ def label_free(estimator, X, args, before):
     """What can be said of the clusters without a label, to tell when to stop.
 
     explained: part of the scatter of F that the clusters explain. margin: 1 minus
-    the mean ratio of a row's distances to its nearest and second nearest centre.
+    the mean ratio of a row's distances to its nearest and second nearest center.
     consistency: mean adjusted Rand index between clusters of rows and of the same
     rows turned, each clustered for itself. stability: that between now and the last
     time (`before`).

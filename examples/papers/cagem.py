@@ -2,13 +2,13 @@
 
     python examples/papers/cagem.py --dataset mnist --labels 100 --epochs 60 --data DIR
 
-prints, of the test images binarised once with a fixed seed, the bound (one draw), the
+prints, of the test images binarized once with a fixed seed, the bound (one draw), the
 importance-weighted bound of ``--importance`` draws (the tables have 5000) and the
 classification error, and of the last epoch KL(z2) and the active units; and adds a line
 with all epochs to results/cagem.jsonl. ``--curve`` notes test bound and error of every
 ``--every`` epochs. ``--clusters 1`` is the baseline, a VAE of two layers of the same
 sizes, which takes no labels; beside a run with 100 labels or more, give it ``--set
-batch_size=100``, as half of the other's 200 rows a step are labelled ones, that the
+batch_size=100``, as half of the other's 200 rows a step are labeled ones, that the
 bound does not see: steps of another number of rows move KL(z2) by nats. ``--set
 warm_up=0`` is the paper's setting to classify. A run that was stopped goes on where it
 was when started again.

@@ -3,7 +3,7 @@
     python examples/papers/catvae.py --dataset mnist --labels 100 --data DIR --curve
 
 prints error, accuracy under the best matching, NMI and the accuracy of 1-NN among the
-labelled features, and adds a line to results/catvae.jsonl. ``--curve`` notes error and
+labeled features, and adds a line to results/catvae.jsonl. ``--curve`` notes error and
 1-NN accuracy of every epoch. A run that was stopped goes on where it was when started
 again. ``--labels 60000`` on MNIST is the paper's "All". DIR holds mnist/ and
 fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the paper uses MNIST alone, and
@@ -47,12 +47,12 @@ def make_estimator(args, n_features):
 
 
 def figures(estimator, args, X, y_partial, X_test, y_test):
-    """Accuracy of 1-NN in feature space, from the labelled training rows to test."""
+    """Accuracy of 1-NN in feature space, from the labeled training rows to test."""
     if y_partial is None:
         return {}
-    labelled = y_partial >= 0
+    labeled = y_partial >= 0
     nearest = KNeighborsClassifier(1)
-    nearest.fit(estimator.transform(X[labelled]), y_partial[labelled])
+    nearest.fit(estimator.transform(X[labeled]), y_partial[labeled])
     accuracy = nearest.score(estimator.transform(X_test), y_test)
     return {"nearest_neighbor_accuracy": round(100 * accuracy, 2)}
 

@@ -15,7 +15,7 @@ from _common import overrides, parser, run
 
 from sksemi import GMVAEClusterer
 
-# feature and latent sizes, neighbours, weights and margin of section 5.2
+# feature and latent sizes, neighbors, weights and margin of section 5.2
 TABLE = {
     "mnist": {"feature_dim": 100, "latent_dim": 100, "n_neighbors": 5, "margin": 2.0},
     "fashion-mnist": {

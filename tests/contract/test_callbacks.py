@@ -218,7 +218,7 @@ def test_early_stopping_refuses_rows_and_estimators(digits):
     est = GMVAEClusterer(**QUICK)
     none = np.full(len(X), -1)
     stopping = EarlyStopping(validation_data=(X, none), scoring="accuracy")
-    with pytest.raises(ValueError, match="EarlyStopping has no labelled row"):
+    with pytest.raises(ValueError, match="EarlyStopping has no labeled row"):
         est.set_callbacks(stopping).fit(X, y_partial)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         est.set_callbacks(EarlyStopping(validation_data=(X, [0, 1]))).fit(X, y_partial)
@@ -236,7 +236,7 @@ def scores_of(monitor, name):
 
 
 @every_estimator
-def test_monitor_leaves_unlabelled_rows_out(Estimator, digits):
+def test_monitor_leaves_unlabeled_rows_out(Estimator, digits):
     """Where scikit-learn's counts -1 as a class that nothing predicts."""
     X, _, y_partial = digits
     theirs, ours = ScoringMonitor(scoring="accuracy"), LabeledScoringMonitor("accuracy")
@@ -281,7 +281,7 @@ def test_monitor_without_labels(Estimator, digits):
     assert len(set(scores)) == 3
     assert scores[-1] == pytest.approx(est.score(X))
     assert scores_of(matched, "score")[-1] == est.score(X, y)
-    with pytest.raises(ValueError, match="LabeledScoringMonitor has no labelled row"):
+    with pytest.raises(ValueError, match="LabeledScoringMonitor has no labeled row"):
         est.set_callbacks(LabeledScoringMonitor("accuracy")).fit(X)
 
 

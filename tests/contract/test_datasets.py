@@ -321,7 +321,7 @@ ORDERS = [(0, 1, 2, 3), (0, 1, 3, 2), (0, 2, 3, 1), (0, 3, 2, 1)]
 
 
 def draw_streets(n):
-    """Colours that change slowly, more from left to right than downwards."""
+    """Colors that change slowly, more from left to right than downwards."""
     phase = np.random.RandomState(0).uniform(0, 6, (n, 3, 1, 1))
     down, right = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
     images = 127 + 120 * np.sin(phase + down / 9 + right / 6)

@@ -26,7 +26,7 @@ def test_overhead_ends_with_its_ratio(tmp_path):
     assert sum(line.startswith("bare loop") for line in lines) == 3
 
 
-def test_results_are_summarised():
+def test_results_are_summarized():
     lines = run("papers/summary.py", folder=EXAMPLES)
     assert all(re.search(r"n = \d+$|\+-", line) for line in lines)
 

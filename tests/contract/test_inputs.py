@@ -259,11 +259,11 @@ def test_without_labels_eight_clusters(Estimator, digits):
         lambda y: np.r_[-1, y[1:]],
     ],
     ids=[
-        "all labelled",
+        "all labeled",
         "one label",
         "ten labels",
-        "one labelled row",
-        "one unlabelled",
+        "one labeled row",
+        "one unlabeled",
     ],
 )
 @every_estimator
@@ -280,11 +280,11 @@ def test_amounts_of_labels(Estimator, make_y, digits):
 def test_score(Estimator, digits):
     X, y, y_partial = digits
     est = Estimator(**QUICK).fit(X, y_partial)
-    labelled = y_partial >= 0
+    labeled = y_partial >= 0
     right = est.predict(X) == y
     assert est.score(X, y) == pytest.approx(right.mean())
-    assert est.score(X, y_partial) == pytest.approx(right[labelled].mean())
-    with pytest.warns(UserWarning, match="no labelled row"):
+    assert est.score(X, y_partial) == pytest.approx(right[labeled].mean())
+    with pytest.warns(UserWarning, match="no labeled row"):
         assert np.isnan(est.score(X, np.full(len(X), -1)))
     # cluster numbers mean nothing without labels: names do not change the score
     est = Estimator(**QUICK, n_clusters=10).fit(X)

@@ -70,12 +70,12 @@ def test_latent_space(Estimator, fitted, images):
     assert display.coordinates.shape == (300, 2)
     assert display.figure_ is display.ax_.figure
     assert len(display.scatter_) == 10
-    # every point in the colour of its digit
+    # every point in the color of its digit
     for digit, points in enumerate(display.scatter_):
         np.testing.assert_allclose(
             points.get_offsets(), display.coordinates[y == digit], rtol=1e-6
         )
-    # PCA's plane is that of the largest variance, centred
+    # PCA's plane is that of the largest variance, centered
     features = est.transform(X)
     spread = np.linalg.svd(features - features.mean(0), compute_uv=False)[:2]
     np.testing.assert_allclose(

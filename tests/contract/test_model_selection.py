@@ -1,4 +1,4 @@
-"""Splits of partly labelled rows, and searches that use them."""
+"""Splits of partly labeled rows, and searches that use them."""
 
 import numpy as np
 import pandas as pd
@@ -43,13 +43,13 @@ every_splitter = pytest.mark.parametrize(
 @every_splitter
 def test_splits_of_digits(splitter, digits):
     X, _, y = digits
-    labelled = np.flatnonzero(y >= 0)
-    unlabelled = np.flatnonzero(y < 0)
+    labeled = np.flatnonzero(y >= 0)
+    unlabeled = np.flatnonzero(y < 0)
     splits = list(splitter.split(X, y))
     assert len(splits) == splitter.get_n_splits(X, y)
     for train, test in splits:
         assert (y[test] >= 0).all()
-        assert np.isin(unlabelled, train).all()
+        assert np.isin(unlabeled, train).all()
         assert not np.isin(test, train).any()
         assert (np.diff(train) > 0).all()
         # four labels of each of ten classes
@@ -57,12 +57,12 @@ def test_splits_of_digits(splitter, digits):
         assert counts.max() - counts.min() <= 1
     if isinstance(splitter, PartialLabelKFold):
         together = np.concatenate([test for _, test in splits])
-        np.testing.assert_array_equal(np.sort(together), labelled)
+        np.testing.assert_array_equal(np.sort(together), labeled)
 
 
 @every_splitter
-def test_as_scikit_learn_on_the_labelled_rows(splitter, digits):
-    """Without the unlabelled rows they are scikit-learn's own splits."""
+def test_as_scikit_learn_on_the_labeled_rows(splitter, digits):
+    """Without the unlabeled rows they are scikit-learn's own splits."""
     X, y, _ = digits
     theirs = {
         PartialLabelKFold: StratifiedKFold,
@@ -107,7 +107,7 @@ def test_bad_arguments(Splitter):
     X = np.zeros((4, 2))
     with pytest.raises(ValueError, match="'y' parameter should not be None"):
         next(Splitter().split(X, None))
-    with pytest.raises(ValueError, match="no labelled row"):
+    with pytest.raises(ValueError, match="no labeled row"):
         next(Splitter().split(X, [-1, -1, -1, -1]))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         next(Splitter().split(X, [0, 1, 1]))
@@ -153,7 +153,7 @@ def test_searches_in_two_processes(Estimator, digits):
 
 @every_estimator
 def test_grid_search_behind_a_scaler(Estimator, digits):
-    """Scores are accuracies on labelled rows: no row with -1 counts as an error."""
+    """Scores are accuracies on labeled rows: no row with -1 counts as an error."""
     X, _, y_partial = digits
     search = GridSearchCV(
         make_pipeline(MinMaxScaler(), Estimator(**QUICK)),

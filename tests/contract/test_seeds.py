@@ -79,7 +79,7 @@ def test_threads_do_not_share_draws(Estimator, digits):
 
 
 @every_estimator
-def test_results_do_not_depend_on_neighbours(Estimator, images):
+def test_results_do_not_depend_on_neighbors(Estimator, images):
     """Exactly: batches of inference are padded to one size."""
     X, _, y_partial = images
     est = Estimator(**QUICK).fit(X, y_partial)
@@ -157,7 +157,7 @@ def test_warm_start_on_other_rows(Estimator, digits):
     est.fit(X[:120], mask_labels(y[:120], 40, random_state=1))
     assert est.n_iter_ == 6
     assert est.labels_.shape == (120,)
-    est.fit(X, y)  # every row labelled now
+    est.fit(X, y)  # every row labeled now
     assert est.labels_.shape == (300,)
 
 

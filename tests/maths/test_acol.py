@@ -178,13 +178,13 @@ def test_label_loss_is_that_of_the_pooled_nodes():
     of_class = [p[0, [0, 2, 4]].sum(), p[1, [1, 3]].sum(), p[2, [1, 3]].sum()]
     loss = model.label_loss(z, y, parents)
     assert_allclose(loss, -np.log(of_class).mean(), rtol=1e-5)
-    # no node of a cluster without a label is pushed by a labelled row of another
+    # no node of a cluster without a label is pushed by a labeled row of another
     model = build(n_labels=2, n_clusters=3, n_duplicates=6)
     assert model.node_clusters[0].tolist() == [0, 1, 2, 0, 1, 2]
     assert (model.node_clusters[1:] == -1).all()
 
 
-def test_labelled_rows_stay_untransformed_and_out_of_the_parents():
+def test_labeled_rows_stay_untransformed_and_out_of_the_parents():
     torch.manual_seed(0)
     model = build(n_labels=2, n_duplicates=4).double()
     x = torch.randn(10, 6).double()
@@ -424,7 +424,7 @@ def test_centers_of_a_parent_are_of_its_rows():
 
 
 def test_a_sample_of_rows_for_kmeans(monkeypatch):
-    """Many rows: so many of each parent at most, and centres hardly move."""
+    """Many rows: so many of each parent at most, and centers hardly move."""
     monkeypatch.setattr("sksemi._acol._KMEANS_ROWS", 100)
     torch.manual_seed(0)
     parents = (torch.arange(1000) < 30).long()
@@ -475,7 +475,7 @@ def test_kmeans_depends_on_torchs_state_alone():
 
 @pytest.mark.parametrize("image_shape", [None, (1, 2, 3)])
 def test_units(image_shape):
-    """Tables are centred column by column, images by one number; one unit for all."""
+    """Tables are centered column by column, images by one number; one unit for all."""
     torch.manual_seed(0)
     x = 30 * torch.randn(500, 6) + 1000 * torch.arange(6)
     names = auto_transformations(6, image_shape)[:4]

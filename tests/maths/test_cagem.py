@@ -236,10 +236,10 @@ def running(model):
 def test_statistics_come_from_the_pool_alone():
     x, y = torch.from_numpy(binary(12)), torch.tensor([0, 1, 2, 0])
     collected = []
-    for labelled in (x[:4], 1e3 * x[:4]):
+    for labeled in (x[:4], 1e3 * x[:4]):
         model = make_cagem().train()
         torch.manual_seed(0)
-        model.loss(torch.cat([labelled, x[4:]]), y, torch.zeros(()))
+        model.loss(torch.cat([labeled, x[4:]]), y, torch.zeros(()))
         collected.append(running(model))
     alone = make_cagem().train()
     torch.manual_seed(0)
@@ -251,7 +251,7 @@ def test_statistics_come_from_the_pool_alone():
         torch.testing.assert_close(value, collected[2][name])
 
 
-def test_labelled_rows_are_normalised_by_the_pool():
+def test_labeled_rows_are_normalized_by_the_pool():
     """So one does not change another's loss, and a single one has a loss."""
     x, y = torch.from_numpy(binary(12)), torch.tensor([0, 1, 2, 0])
     model = make_cagem()
@@ -619,7 +619,7 @@ def test_weight_of_the_labels():
     assert 0.1 * model.label_ratio == pytest.approx(60.1)
 
 
-def test_rows_are_binarised_anew_every_time():
+def test_rows_are_binarized_anew_every_time():
     model = make_cagem(binarize=True)
     x = torch.tensor([0.0, 0.3, 1.0]).expand(4000, 3)
     drawn = model.observe(x)

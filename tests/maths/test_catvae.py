@@ -333,7 +333,7 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
         assert (encoded[0] - encoded[1]).abs().max() > 1e-3
     if "input_noise" not in settings:
         torch.testing.assert_close(encoded[-1], embed(x))
-    # with every row labelled there is nothing to find
+    # with every row labeled there is nothing to find
     model.loss(x[:4], y, torch.zeros(()))
     assert len(encoded) == (3 if settings else 2)
 
@@ -347,14 +347,14 @@ def test_no_gradient_through_the_assignment():
     assert assigned[:3].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("n_labelled", [1, 9])
-def test_one_label_and_all_labels_are_finite(n_labelled):
-    model = make_catvae(n_labels=min(n_labelled, 3)).train()
-    y = torch.arange(n_labelled) % 3
+@pytest.mark.parametrize("n_labeled", [1, 9])
+def test_one_label_and_all_labels_are_finite(n_labeled):
+    model = make_catvae(n_labels=min(n_labeled, 3)).train()
+    y = torch.arange(n_labeled) % 3
     terms, monitors = model.loss(torch.rand(9, 6), y, torch.zeros(()))
     assert all(torch.isfinite(term) for term in terms.values())
-    assert ("agreement" in monitors) == (n_labelled < 9)
-    assert ("neighbor_accuracy" in monitors) == (n_labelled > 1)
+    assert ("agreement" in monitors) == (n_labeled < 9)
+    assert ("neighbor_accuracy" in monitors) == (n_labeled > 1)
 
 
 # -------------------------------------------------- clusters that no label names
@@ -379,12 +379,12 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     before = model.centers.clone()
     model.before_epoch([(points, y)], 1)
     torch.testing.assert_close(model.centers, before, atol=1e-3, rtol=0)
-    # they stand for the labelled features, each for its cluster
+    # they stand for the labeled features, each for its cluster
     y = y[y >= 0]
-    labelled = means[y]
-    representatives = torch.cat([labelled, model.centers])
+    labeled = means[y]
+    representatives = torch.cat([labeled, model.centers])
     clusters = torch.cat([y, torch.arange(n_labels, 4)])
-    queries = torch.cat([labelled, means])
+    queries = torch.cat([labeled, means])
     assigned = model.assign(queries, y, representatives, clusters, 1)[len(y) :]
     assert assigned[found].tolist() == list(range(n_labels, 4))
     assert assigned[:n_labels].tolist() == list(range(n_labels))
@@ -402,8 +402,8 @@ def test_gaussian_likelihood_does_not_depend_on_units():
     torch.testing.assert_close(*objectives, rtol=1e-4, atol=1e-5)
 
 
-def test_a_center_weighs_as_much_as_all_neighbours_of_a_label():
-    """One centre at distance .3 against five labelled rows at .8: the centre's."""
+def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
+    """One center at distance .3 against five labeled rows at .8: the center's."""
     model = make_catvae(n_clusters=2, n_labels=1, n_neighbors=5, feature_dim=2)
     seen = {}
 

@@ -306,7 +306,7 @@ def test_without_labels_assignment_and_metric_are_absent():
 
 @pytest.mark.parametrize("n_labels", [0, 2, 3])
 def test_clusters_start_from_kmeans(n_labels):
-    """The softmax of the last layer is that of distances to the centres of k-means."""
+    """The softmax of the last layer is that of distances to the centers of k-means."""
     torch.manual_seed(0)
     model = make_gmvae(n_labels=n_labels, n_clusters=4, feature_dim=20)
     corners = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]]).repeat(1, 3)

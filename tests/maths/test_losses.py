@@ -53,7 +53,7 @@ def test_nearest_neighbor_labels_sklearn():
     np.testing.assert_array_equal(ours, oracle)
 
 
-def test_fewer_labelled_rows_than_neighbors():
+def test_fewer_labeled_rows_than_neighbors():
     assigned = nearest_neighbor_labels(
         torch.zeros(3, 2), torch.ones(2, 2), torch.tensor([1, 1]), 5, 2
     )
@@ -73,7 +73,7 @@ def test_unnamed_clusters_have_no_assignment():
     logits = torch.eye(4)  # row k believes in cluster k
     weight = named_rows(torch.tensor([0]), logits, n_named=2)
     assert weight.tolist() == [1, 1, 0, 0]
-    # a labelled row counts wherever it sits
+    # a labeled row counts wherever it sits
     weight = named_rows(torch.tensor([0, 0, 0, 0]), logits, n_named=2)
     assert weight.tolist() == [1, 1, 1, 1]
 

@@ -159,15 +159,15 @@ SCORERS = [
 
 @pytest.mark.parametrize("names", [None, ["zebra", "ant", "cluster 2"]])
 @pytest.mark.parametrize("scorer", SCORERS)
-def test_scorers_leave_unlabelled_rows_out(scorer, names):
-    """On partly labelled rows, the score is that on the labelled ones alone."""
+def test_scorers_leave_unlabeled_rows_out(scorer, names):
+    """On partly labeled rows, the score is that on the labeled ones alone."""
     est, X, _, y = fixed(3, names=names)
-    labelled = np.array([label != -1 for label in y])
-    value = scorer(est, X[labelled], y[labelled])
+    labeled = np.array([label != -1 for label in y])
+    value = scorer(est, X[labeled], y[labeled])
     assert scorer(est, X, y) == value
     assert scorer(est, pd.DataFrame(X), pd.Series(y)) == value
     assert scorer(est, X.tolist(), y) == value
-    with pytest.warns(UserWarning, match="no labelled row"):
+    with pytest.warns(UserWarning, match="no labeled row"):
         assert np.isnan(scorer(est, X, np.full(len(X), -1)))
     with pytest.raises(ValueError, match="inconsistent"):
         scorer(est, X, y[:-1])

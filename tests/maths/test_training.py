@@ -10,13 +10,13 @@ from torch import nn
 from sksemi._training import Data, Minibatches, evaluate, train
 
 
-def make_y(n_unlabelled, *n_per_class):
-    labelled = np.repeat(np.arange(len(n_per_class)), n_per_class)
-    y = np.r_[labelled, np.full(n_unlabelled, -1)]
+def make_y(n_unlabeled, *n_per_class):
+    labeled = np.repeat(np.arange(len(n_per_class)), n_per_class)
+    y = np.r_[labeled, np.full(n_unlabeled, -1)]
     return torch.from_numpy(np.random.RandomState(0).permutation(y))
 
 
-def test_an_epoch_is_one_pass_over_the_unlabelled_rows():
+def test_an_epoch_is_one_pass_over_the_unlabeled_rows():
     """MNIST with 100 labels and batches of 200: 599 steps."""
     y = make_y(59_900, *[10] * 10)
     assert Minibatches(y, 200).n_steps == 599
@@ -26,7 +26,7 @@ def test_the_stream_is_one_permutation_after_another():
     torch.manual_seed(0)
     y = make_y(37, 3, 3)
     batches = Minibatches(y, 16)
-    assert (batches.n_labelled, batches.n_pool, batches.n_steps) == (6, 10, 4)
+    assert (batches.n_labeled, batches.n_pool, batches.n_steps) == (6, 10, 4)
     drawn = torch.cat([batches.draw()[0][6:] for _ in range(37)])  # 370 rows
     pool = (y < 0).nonzero()[:, 0]
     for passed in drawn.split(37):
@@ -36,25 +36,25 @@ def test_the_stream_is_one_permutation_after_another():
 
 @pytest.mark.parametrize("batch_size", [2, 7, 20, 500])
 @pytest.mark.parametrize("counts", [(0,), (1,), (5, 1, 9), (30, 30), (2,) * 20])
-@pytest.mark.parametrize("n_unlabelled", [0, 1, 40])
-def test_steps_are_static(n_unlabelled, counts, batch_size):
-    y = make_y(n_unlabelled, *counts)
+@pytest.mark.parametrize("n_unlabeled", [0, 1, 40])
+def test_steps_are_static(n_unlabeled, counts, batch_size):
+    y = make_y(n_unlabeled, *counts)
     if len(y) < 2:
         pytest.skip("one row")
     batches = Minibatches(y, batch_size)
-    n_labelled = sum(counts) if n_unlabelled else 0
-    expected = min(batch_size // 2, n_labelled)
-    expected += min(batch_size - expected, n_unlabelled or sum(counts))
+    n_labeled = sum(counts) if n_unlabeled else 0
+    expected = min(batch_size // 2, n_labeled)
+    expected += min(batch_size - expected, n_unlabeled or sum(counts))
     for _ in range(3):
         index, labels = batches.draw()
         assert len(index) == expected
         assert torch.equal(y[index[: len(labels)]], labels)
         assert (labels >= 0).all()
-        assert len(labels) == (len(index) if n_unlabelled == 0 else batches.n_labelled)
+        assert len(labels) == (len(index) if n_unlabeled == 0 else batches.n_labeled)
         assert (y[index[len(labels) :]] == -1).all()
 
 
-def test_labelled_draws_are_balanced():
+def test_labeled_draws_are_balanced():
     """As equal as the classes allow, whatever their sizes, and without repeats."""
     torch.manual_seed(0)
     y = make_y(100, 50, 3, 20)
@@ -68,7 +68,7 @@ def test_labelled_draws_are_balanced():
         assert len(index[:12].unique()) == 12
 
 
-def test_labelled_draws_are_uniform_within_a_class():
+def test_labeled_draws_are_uniform_within_a_class():
     """Counts over many draws, within five standard deviations."""
     torch.manual_seed(0)
     y = make_y(100, 10, 10)
@@ -117,7 +117,7 @@ def test_train_reaches_the_optimum():
     data = make_data()
     model = Mean()
     _, history = train(model, data, max_iter=100, **SETTINGS)
-    # labelled rows are a third of the rows, and half of every batch
+    # labeled rows are a third of the rows, and half of every batch
     weight = torch.where(data.y >= 0, 0.5 / 10, 0.5 / 30)[:, None]
     mean = (weight * data.x / 255).sum(0)
     torch.testing.assert_close(model.mean.detach(), mean, atol=0.02, rtol=0)
@@ -202,11 +202,11 @@ def test_parts_of_the_data(n, parts):
 
 
 def test_a_pool_of_all_rows():
-    """Every row passes once per epoch, beside the labelled draws."""
+    """Every row passes once per epoch, beside the labeled draws."""
     torch.manual_seed(0)
     y = make_y(30, 4, 4)
     batches = Minibatches(y, 12, pool="all")
-    assert (batches.n_labelled, batches.n_pool, batches.n_steps) == (6, 6, 7)
+    assert (batches.n_labeled, batches.n_pool, batches.n_steps) == (6, 6, 7)
     steps = [batches.draw() for _ in range(19)]
     passed = torch.cat([index[6:] for index, _ in steps])[: 3 * 38].split(38)
     for rows in passed:

@@ -68,7 +68,7 @@ def test_labels_help(digits):
     assert few.history_[-1]["label"] < few.history_[0]["label"]
 
 
-def test_the_parents_are_learnt(digits):
+def test_the_parents_are_learned(digits):
     X, *_ = digits
     est = ACOLClusterer(10, network="mlp", batch_size=100, random_state=0, max_iter=30)
     history = est.fit(X).history_
@@ -109,7 +109,7 @@ def test_score_without_labels_is_what_clusters_explain(digits):
     scatter = np.square(f - f.mean(0)).sum()
     expected = 1 - np.square(f - own).sum() / scatter
     assert est.score(X_test) == pytest.approx(expected, rel=1e-5)
-    # each row goes to its nearest centre
+    # each row goes to its nearest center
     distance = np.square(f[:, None] - est.cluster_centers_).sum(2)
     np.testing.assert_array_equal(est.predict(X_test), distance.argmin(1))
     # one row, or equal ones, have no scatter

@@ -149,8 +149,8 @@ def test_more_importance_samples_are_tighter(digits, fitted_digits):
     np.testing.assert_array_equal(bounds[2], bounds[3])
 
 
-def test_score_is_of_binarised_rows(digits, fitted_digits):
-    """Rows of 0 and 1 are taken as they are; grey ones are drawn, once and for all."""
+def test_score_is_of_binarized_rows(digits, fitted_digits):
+    """Rows of 0 and 1 are taken as they are; gray ones are drawn, once and for all."""
     X_test = digits[1][:200]
     rng = np.random.default_rng(0)
     drawn = [
@@ -224,7 +224,7 @@ def test_callable_network(digits):
     est = CaGeMGenerator(network=Net, random_state=0, max_iter=2)
     est.fit(X, mask_labels(y, 50, random_state=0))
     kinds = [type(module) for module in est.model_.modules()]
-    assert kinds.count(Net) == 4  # on x of three networks, and towards x
+    assert kinds.count(Net) == 4  # on x of three networks, and toward x
     assert np.isfinite(est.score_samples(X_test)).all()
 
 

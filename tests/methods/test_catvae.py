@@ -55,16 +55,16 @@ def test_labels_help_and_so_do_rows_without(digits):
     """50 labels among 1,000 rows, against a classifier of the 50 alone."""
     X, X_test, y, y_test = digits
     y_partial = mask_labels(y, 50, random_state=0)
-    labelled = y_partial >= 0
+    labeled = y_partial >= 0
     est = CatVAEClusterer(random_state=0).fit(X, y_partial)
-    alone = SVC().fit(X[labelled], y[labelled]).score(X_test, y_test)
+    alone = SVC().fit(X[labeled], y[labeled]).score(X_test, y_test)
     assert est.score(X_test, y_test) > alone
-    # the features themselves tell the digits apart by the labelled ones
-    nearest = KNeighborsClassifier(1).fit(est.transform(X[labelled]), y[labelled])
+    # the features themselves tell the digits apart by the labeled ones
+    nearest = KNeighborsClassifier(1).fit(est.transform(X[labeled]), y[labeled])
     assert nearest.score(est.transform(X_test), y_test) > alone
 
 
-def test_every_row_labelled(digits):
+def test_every_row_labeled(digits):
     X, X_test, y, y_test = digits
     est = CatVAEClusterer(random_state=0).fit(X, y)
     assert est.score(X_test, y_test) > 0.96
@@ -99,7 +99,7 @@ def test_score_is_minus_the_two_terms_of_the_model(digits):
 
 
 def test_papers_form_is_expressible(digits):
-    """Gumbel sample in L_A, one neighbour, no noise, no separation."""
+    """Gumbel sample in L_A, one neighbor, no noise, no separation."""
     X, X_test, y, y_test = digits
     est = CatVAEClusterer(
         assignment="sample",
@@ -118,11 +118,11 @@ def test_papers_form_is_expressible(digits):
 
 @pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
 @pytest.mark.parametrize("shape", [(8, 8), (28, 20)])
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("labeled", [True, False])
 def test_images_are_shifted_by_a_pixel_where_there_are_labels(
-    Estimator, shape, labelled
+    Estimator, shape, labeled
 ):
     X = np.random.RandomState(0).uniform(size=(40, *shape))
-    y = np.repeat([0, 1, -1, -1], 10) if labelled else None
+    y = np.repeat([0, 1, -1, -1], 10) if labeled else None
     est = Estimator(2, max_iter=1, random_state=0).fit(X, y)
-    assert est.model_.max_shift == int(labelled)
+    assert est.model_.max_shift == int(labeled)

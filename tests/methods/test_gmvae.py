@@ -63,9 +63,9 @@ def test_labels_help_and_so_do_rows_without(digits):
     """50 labels among 1,000 rows, against a classifier of the 50 alone."""
     X, X_test, y, y_test = digits
     y_partial = mask_labels(y, 50, random_state=0)
-    labelled = y_partial >= 0
+    labeled = y_partial >= 0
     est = GMVAEClusterer(random_state=0).fit(X, y_partial)
-    alone = SVC().fit(X[labelled], y[labelled]).score(X_test, y_test)
+    alone = SVC().fit(X[labeled], y[labeled]).score(X_test, y_test)
     assert est.score(X_test, y_test) > alone
     # z is in use, and the model prefers digits to noise
     assert est.history_[-1]["kl_z"] > 1
@@ -73,7 +73,7 @@ def test_labels_help_and_so_do_rows_without(digits):
     assert est.score(X_test) > est.score(noise) + 10
 
 
-def test_every_row_labelled(digits):
+def test_every_row_labeled(digits):
     X, X_test, y, y_test = digits
     est = GMVAEClusterer(random_state=0, max_iter=20).fit(X, y)
     assert est.score(X_test, y_test) > 0.96

@@ -17,5 +17,5 @@ def test_paper_on_usps(run_script):
     line = run_script("catvae.py", "--dataset", "usps", "--epochs", "5")
     assert line["parameters"]["separation_weight"] == 0
     assert line["error"] < 25
-    # neighbours and network agree, right or wrong
+    # neighbors and network agree, right or wrong
     assert abs(100 - line["error"] - line["nearest_neighbor_accuracy"]) < 5
