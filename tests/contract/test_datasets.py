@@ -9,8 +9,10 @@ import pytest
 import scipy.io
 from sklearn.datasets import dump_svmlight_file
 
-from sksemi import GMVAEClusterer, datasets
+from sksemi import GMVAEClusterer
 from sksemi.datasets import (
+    _reading,
+    _svhn,
     fetch_fashion_mnist,
     fetch_mnist,
     fetch_omniglot,
@@ -27,7 +29,7 @@ def no_network(monkeypatch, tmp_path):
     def refuse(**parameters):
         raise OSError("no network in tests")
 
-    monkeypatch.setattr(datasets, "fetch_openml", refuse)
+    monkeypatch.setattr(_reading, "fetch_openml", refuse)
     monkeypatch.delenv("SKSEMI_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
 
@@ -290,7 +292,7 @@ def test_from_openml(fetch, data_id, tmp_path, monkeypatch):
         asked.append(parameters)
         return images.reshape(-1, 784).astype(np.int16), labels.astype(str).astype("O")
 
-    monkeypatch.setattr(datasets, "fetch_openml", openml)
+    monkeypatch.setattr(_reading, "fetch_openml", openml)
     bunch = fetch(data_home=tmp_path)
     assert asked[0]["data_id"] == data_id
     assert asked[0]["data_home"] == tmp_path
@@ -308,7 +310,7 @@ def test_usps_from_openml(tmp_path, monkeypatch):
         values = images.reshape(20, -1) / 127.5 - 1
         return values, (labels + 1).astype(str).astype("O")
 
-    monkeypatch.setattr(datasets, "fetch_openml", openml)
+    monkeypatch.setattr(_reading, "fetch_openml", openml)
     bunch = fetch_usps(data_home=tmp_path)
     np.testing.assert_array_equal(bunch.images, images)
     np.testing.assert_array_equal(bunch.target, labels)
@@ -338,7 +340,7 @@ def test_svhn_from_openml(order, tmp_path, monkeypatch):
         rows = images.transpose(order).reshape(20, -1)
         return rows.astype(float), np.where(labels == 0, 10, labels).astype(str)
 
-    monkeypatch.setattr(datasets, "fetch_openml", openml)
+    monkeypatch.setattr(_reading, "fetch_openml", openml)
     bunch = fetch_svhn(data_home=tmp_path)
     np.testing.assert_array_equal(bunch.images, images)
     np.testing.assert_array_equal(bunch.target, labels)
@@ -349,12 +351,12 @@ def test_svhn_from_openml(order, tmp_path, monkeypatch):
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_split_of_svhn_from_openml(shuffled, tmp_path, monkeypatch):
     """The official training rows are known by how often they show each digit."""
-    train = np.repeat(np.arange(10), datasets._SVHN_TRAIN)
+    train = np.repeat(np.arange(10), _svhn.TRAIN_COUNTS)
     labels = np.concatenate([train, np.ones(7, int)])
     if shuffled:
         labels = labels[::-1]
     rows = np.zeros((len(labels), 3072), np.uint8)
-    monkeypatch.setattr(datasets, "fetch_openml", lambda **_: (rows, labels))
+    monkeypatch.setattr(_reading, "fetch_openml", lambda **_: (rows, labels))
     X, y = fetch_svhn(data_home=tmp_path, subset="train", return_X_y=True)
     assert len(X) == len(y) == (73_264 if shuffled else 73_257)
 

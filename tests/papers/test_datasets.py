@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sksemi import datasets
+from sksemi.datasets._svhn import order_pixels
 
 pytestmark = pytest.mark.papers
 
@@ -67,4 +68,4 @@ def test_order_of_pixels_of_svhn(order, data_dir):
     images = datasets.fetch_svhn(data_home=data_dir).images[:5000]
     for part in np.split(images, 50):
         rows = part.transpose(order).reshape(100, -1)
-        np.testing.assert_array_equal(datasets._svhn_images(rows), part)
+        np.testing.assert_array_equal(order_pixels(rows), part)
