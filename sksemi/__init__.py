@@ -1,9 +1,11 @@
 """Deep generative clustering and semi-supervised learning for scikit-learn."""
 
-from sksemi._acol import ACOLClusterer
-from sksemi._cagem import CaGeMGenerator
-from sksemi._catvae import CatVAEClusterer
-from sksemi._gmvae import GMVAEClusterer
+from importlib.metadata import version
+
+from sksemi.methods._acol import ACOLClusterer
+from sksemi.methods._cagem import CaGeMGenerator
+from sksemi.methods._catvae import CatVAEClusterer
+from sksemi.methods._gmvae import GMVAEClusterer
 
 __all__ = ["ACOLClusterer", "CaGeMGenerator", "CatVAEClusterer", "GMVAEClusterer"]
-__version__ = "0.1.0.dev0"
+__version__ = version("sksemi")

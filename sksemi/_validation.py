@@ -2,9 +2,14 @@
 
 import math
 import numbers
+import os
+import sys
 import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
+import sklearn
 import torch
 from sklearn.base import _fit_context  # noqa: F401
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
@@ -12,15 +17,20 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support  # noq
 from sklearn.utils._param_validation import (  # noqa: F401
     Interval,
     StrOptions,
+    validate_parameter_constraints,
     validate_params,
 )
 from sklearn.utils.validation import validate_data
 
+# Words for the constraints of parameters.
+COUNT = Interval(Integral, 1, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+NON_NEGATIVE_COUNT = Interval(Integral, 0, None, closed="left")
+FRACTION = Interval(Real, 0, 1, closed="both")
+AUTO = StrOptions({"auto"})
+
 UINT8_MAX = 255.0
-# The page of an estimator that notebooks link to. There is no published documentation
-# yet: this is where ``sphinx-build docs docs/_build`` writes it, seen from the root of
-# the repository. To be replaced by the address once there is one.
-DOC_LINK = "docs/_build/generated/{estimator_module}.{estimator_name}.html"
 # What is on an estimator during a fit alone: scikit-learn's callbacks, and our epochs.
 FIT_CONTEXT = (
     "_epochs",
@@ -34,33 +44,163 @@ _TORCH_DTYPES = tuple(
 )
 
 
-def check_X(estimator, X, *, image_shape=None, reset=False):
-    """Check rows, tables or images, without a copy where none is needed.
+def warn_user(message, category=UserWarning):
+    """Warn at the line that called this package, however deep inside it we are."""
+    inside = tuple(
+        os.path.dirname(module.__file__) for module in (sys.modules["sksemi"], sklearn)
+    )
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(inside):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def check_parameter(estimator, name):
+    """Check one parameter, for a method that reads no other.
+
+    Raises
+    ------
+    ValueError
+        If its value is not allowed.
+    """
+    validate_parameter_constraints(
+        {name: estimator._parameter_constraints[name]},
+        {name: getattr(estimator, name)},
+        caller_name=type(estimator).__name__,
+    )
+    return getattr(estimator, name)
+
+
+@dataclass
+class Rows:
+    """What `fit` was given, checked.
+
+    ``X`` (n_samples, n_features); ``layout`` of one row as it came and ``image_shape``
+    (channels, height, width) or None; ``scale``, by which uint8 is divided;
+    ``in_unit_interval``, whether scaled values are in [0, 1]. ``codes`` (n_samples,)
+    positions of labels in ``classes``, -1 where there is none; the first ``n_labels``
+    classes are labels. ``parents`` (n_samples,) positions in ``parent_names``, or None.
+    """
+
+    X: np.ndarray
+    layout: tuple
+    image_shape: tuple | None
+    scale: float
+    in_unit_interval: bool
+    codes: np.ndarray
+    classes: np.ndarray
+    n_labels: int
+    parents: np.ndarray | None = None
+    parent_names: np.ndarray | None = None
+
+
+def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
+    """Check rows, labels and coarse labels of a fit.
 
     Parameters
     ----------
     estimator : estimator
-        With ``reset``, its ``n_features_in_``, ``feature_names_in_``,
-        ``_image_shape``, ``_layout`` and ``scale_`` are set; else X is held to them.
+        scikit-learn sets ``n_features_in_`` and ``feature_names_in_`` on it.
     X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
             (n_samples, C, H, W)
-    image_shape : tuple of (C, H, W), default=None
-        The images that 2-D rows are; read with ``reset`` only.
-    reset : bool, default=False
-        Whether this is a fit.
+    y : array-like of shape (n_samples,) or None
+    parents : array-like of shape (n_samples,), default=None
+    image_shape : tuple of (C, H, W) or None
+        The images that 2-D rows are.
+    reset : bool
+        Whether X sets what later rows are held to, or is held to the last fit.
+
+    Returns
+    -------
+    Rows
+    """
+    if reset:
+        X, layout = _as_table(X)
+        X = _check_values(estimator, X, reset=True)
+        seen = None
+        if layout is not None:
+            seen = layout if len(layout) == 3 else (1, *layout)
+        image_shape = _check_image_shape(image_shape, seen, X.shape[1])
+        layout = layout or (X.shape[1],)
+        scale = UINT8_MAX if X.dtype == np.uint8 else 1.0
+    else:
+        X = check_X(estimator, X)
+        layout, image_shape = estimator._layout, estimator._image_shape
+        scale = estimator.scale_
+    codes, labels = check_y(y, len(X))
+    classes = check_n_clusters(estimator.n_clusters, labels, len(X))
+    names = None
+    if parents is not None:
+        parents, names = check_parents(parents, len(X))
+    divisor = scale if X.dtype == np.uint8 else 1.0
+    inside = in_unit_interval(X, divisor)
+    return Rows(
+        X,
+        layout,
+        image_shape,
+        scale,
+        inside,
+        codes,
+        classes,
+        len(labels),
+        parents,
+        names,
+    )
+
+
+def check_X(estimator, X):
+    """Check rows against a fit, without a copy where none is needed.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
+            (n_samples, C, H, W)
 
     Returns
     -------
     ndarray of shape (n_samples, n_features)
     """
-    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-    layout = None
-    if len(shape) in (3, 4):
-        X = np.asarray(X)
-        layout = tuple(shape[1:])
+    X, layout = _as_table(X)
+    X = _check_values(estimator, X, reset=False)
+    name = type(estimator).__name__
+    if layout is not None and estimator._image_shape:
         image = layout if len(layout) == 3 else (1, *layout)
-        _check_channels_first(layout)
-        X = X.reshape(len(X), math.prod(layout))
+        if image != estimator._image_shape:
+            raise ValueError(
+                f"X holds images of shape {image}, but {name} was fitted on images of "
+                f"shape {estimator._image_shape} (channels, height, width)."
+            )
+    if X.dtype != np.uint8:
+        if estimator.scale_ != 1 and X.max() > 1.5:
+            raise ValueError(
+                f"X has values up to {X.max():g} as {X.dtype}, but {name} was fitted "
+                "on uint8 values, which it divides by 255. Pass X as uint8, or divide "
+                "it by 255 yourself."
+            )
+    elif estimator.scale_ == 1 and estimator._in_unit_interval and X.max() > 1:
+        raise ValueError(
+            f"X has values up to {X.max()} as uint8, but {name} was fitted on values "
+            "from 0 to 1 that were no uint8. Divide X as the rows of fit were divided: "
+            "X / 255 for images."
+        )
+    return X
+
+
+def _as_table(X):
+    """Images as rows, and the layout of one of them; None for a table."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    if len(shape) not in (3, 4):
+        return X, None
+    X = np.asarray(X)
+    layout = tuple(shape[1:])
+    _check_channels_first(layout)
+    return X.reshape(len(X), math.prod(layout)), layout
+
+
+def _check_values(estimator, X, reset):
+    """Rows as scikit-learn checks them, of a type that tensors have."""
     X = validate_data(
         estimator,
         X,
@@ -68,27 +208,15 @@ def check_X(estimator, X, *, image_shape=None, reset=False):
         reset=reset,
         ensure_min_samples=2 if reset else 1,
     )
-    if X.dtype not in _TORCH_DTYPES:
-        X = X.astype(np.float32)
-    if reset:
-        estimator._layout = layout or (X.shape[1],)
-        estimator._image_shape = _check_image_shape(
-            image_shape, image if layout else None, X.shape[1]
-        )
-        estimator.scale_ = UINT8_MAX if X.dtype == np.uint8 else 1.0
-    elif layout and estimator._image_shape and image != estimator._image_shape:
-        raise ValueError(
-            f"X holds images of shape {image}, but {type(estimator).__name__} was "
-            f"fitted on images of shape {estimator._image_shape} (channels, height, "
-            "width)."
-        )
-    if not reset and estimator.scale_ != 1 and X.dtype != np.uint8 and X.max() > 1.5:
-        raise ValueError(
-            f"X has values up to {X.max():g} as {X.dtype}, but "
-            f"{type(estimator).__name__} was fitted on uint8 values, which it divides "
-            "by 255. Pass X as uint8, or divide it by 255 yourself."
-        )
-    return X
+    return X if X.dtype in _TORCH_DTYPES else X.astype(np.float32)
+
+
+def check_sizes(name, sizes):
+    """Widths of hidden layers, as a tuple of positive integers."""
+    checked = tuple(np.asarray(sizes).tolist())
+    if not all(isinstance(size, int) and size > 0 for size in checked):
+        raise ValueError(f"{name}={sizes!r} must hold positive integers.")
+    return checked
 
 
 def _check_channels_first(layout):
@@ -270,18 +398,16 @@ def in_unit_interval(X, scale):
     return X.min() / scale >= -1e-6 and X.max() / scale <= 1 + 1e-6
 
 
-def warn_clipped(X, scale, stacklevel):
+def warn_clipped(X, scale):
     """Warn of values that a Bernoulli likelihood has to clip."""
     if not in_unit_interval(X, scale):
-        warnings.warn(
+        warn_user(
             "X has values outside [0, 1]; they are clipped, as "
-            'likelihood="bernoulli" gives them no density.',
-            UserWarning,
-            stacklevel=stacklevel + 1,
+            'likelihood="bernoulli" gives them no density.'
         )
 
 
-def check_likelihood(likelihood, X, scale, default):
+def check_likelihood(likelihood, rows, default):
     """Decide on the likelihood by the range of the rows of a fit.
 
     In fit alone: a scaler sends later rows outside [0, 1].
@@ -290,9 +416,7 @@ def check_likelihood(likelihood, X, scale, default):
     ----------
     likelihood : {"auto", "gaussian"} or str
         Any other needs values in [0, 1].
-    X : ndarray of shape (n_samples, n_features)
-    scale : float
-        What X will be divided by.
+    rows : Rows
     default : str
         What "auto" is for values in [0, 1]; "gaussian" for others.
 
@@ -307,10 +431,10 @@ def check_likelihood(likelihood, X, scale, default):
     """
     if likelihood == "gaussian":
         return likelihood
-    inside = in_unit_interval(X, scale)
     if likelihood == "auto":
-        return default if inside else "gaussian"
-    if not inside:
+        return default if rows.in_unit_interval else "gaussian"
+    if not rows.in_unit_interval:
+        X, scale = rows.X, rows.scale
         raise ValueError(
             f'likelihood="{likelihood}" needs values from 0 to 1, but X has values '
             f"from {X.min() / scale:g} to {X.max() / scale:g}. Scale X (MinMaxScaler), "
@@ -338,11 +462,9 @@ def check_n_clusters(n_clusters, labels, n_samples):
     if n_clusters is None:
         n_clusters = len(labels) or 8
     if n_clusters < len(labels):
-        warnings.warn(
+        warn_user(
             f"n_clusters={n_clusters} is less than the {len(labels)} labels in y: "
-            f"{len(labels)} clusters, one per label, are used.",
-            UserWarning,
-            stacklevel=5,
+            f"{len(labels)} clusters, one per label, are used."
         )
         n_clusters = len(labels)
     if n_clusters > n_samples:
@@ -401,6 +523,14 @@ def check_device(device):
     return torch.device("cuda", index)
 
 
+def check_n_samples(n_samples):
+    """Return the number of rows to draw, a positive integer."""
+    is_count = isinstance(n_samples, numbers.Integral) and n_samples >= 1
+    if not is_count or isinstance(n_samples, bool):
+        raise ValueError(f"n_samples={n_samples!r} must be an integer of at least 1.")
+    return int(n_samples)
+
+
 def check_classes(y, classes, n_samples):
     """Positions in ``classes`` of the labels to sample, one or one per row."""
     y = np.asarray(y, dtype=object if classes.dtype == object else None)
@@ -419,14 +549,10 @@ def check_classes(y, classes, n_samples):
         ) from None
 
 
-def check_y_score(y, n_samples, stacklevel=3):
+def check_y_score(y, n_samples):
     """Labels to score against, and which rows have one: see `check_y`."""
     codes, labels = check_y(y, n_samples)
     labeled = codes >= 0
     if not labeled.any():
-        warnings.warn(
-            "y has no labeled row (all are -1): the score is nan.",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+        warn_user("y has no labeled row (all are -1): the score is nan.")
     return labeled, labels[codes[labeled]]

@@ -280,7 +280,7 @@ def labeled_neg_log_loss(estimator, X, y):
 def _labeled_rows(X, y):
     """Rows that have a label, and their labels."""
     check_consistent_length(X, y)
-    labeled, y = _validation.check_y_score(y, len(y), stacklevel=4)
+    labeled, y = _validation.check_y_score(y, len(y))
     return _validation.safe_indexing(X, np.flatnonzero(labeled)), y
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from sksemi import GMVAEClusterer
+from sksemi._engine.data import Batch
+from sksemi._engine.training import minimized
 from sksemi.datasets import mask_labels
 
 
@@ -35,7 +37,7 @@ def make_data(network, n_rows):
 def bare_loop(estimator, X, y_partial, n_epochs):
     """Train the network that the estimator would make, with nothing around."""
     torch.manual_seed(0)
-    model = estimator._Module(**estimator._arguments).train()
+    model = estimator._new_module(estimator._config).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     X = torch.from_numpy(X.reshape(len(X), -1))
     y_partial = torch.from_numpy(y_partial)
@@ -43,15 +45,16 @@ def bare_loop(estimator, X, y_partial, n_epochs):
     y = y_partial[labeled]
     n_pool = estimator.batch_size - len(labeled)
     n_steps = -(-len(pool) // n_pool)
+    weights = estimator._weights(estimator._auto_weights(None, estimator._config))
     for epoch in range(n_epochs):
         # completed from another permutation, so that every batch is whole
         order = torch.cat([pool[torch.randperm(len(pool))] for _ in range(2)])
         epoch = torch.tensor(float(epoch))
         for step in range(n_steps):
             index = torch.cat([labeled, order[step * n_pool : (step + 1) * n_pool]])
-            terms, _ = model.loss(X[index], y, epoch)
+            loss = model.loss(Batch(X[index], y), epoch)
             optimizer.zero_grad()
-            sum(terms.values()).backward()
+            minimized(loss, weights).backward()
             optimizer.step()
 
 

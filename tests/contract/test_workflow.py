@@ -4,7 +4,6 @@ import copy
 import pickle
 import re
 import warnings
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from sksemi import _training
+from sksemi._engine import data
 from tests.contract.estimators import ESTIMATORS, QUICK, having
 
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -242,7 +241,7 @@ class Interrupt(Recorder):
 
     def __init__(self, monkeypatch, after):
         super().__init__()
-        draw, steps = _training.Minibatches.draw, []
+        draw, steps = data.Minibatches.draw, []
 
         def interrupted(batches):
             steps.append(None)
@@ -250,7 +249,7 @@ class Interrupt(Recorder):
                 raise KeyboardInterrupt
             return draw(batches)
 
-        monkeypatch.setattr(_training.Minibatches, "draw", interrupted)
+        monkeypatch.setattr(data.Minibatches, "draw", interrupted)
 
 
 @every_estimator
@@ -337,21 +336,17 @@ def test_fit_predict_uses_y(Estimator, digits):
 
 
 @every_estimator
-def test_html_representation_links_to_the_documentation(Estimator, digits):
+def test_html_representation_links_to_no_file(Estimator, digits):
+    """There is no published documentation yet; a path would be the reader's own."""
     X, _, y_partial = digits
     est = Estimator(**QUICK)
-    link = f"docs/_build/generated/sksemi.{Estimator.__name__}.html"
     for html in (
         est._repr_html_(),
         est.fit(X, y_partial)._repr_html_(),
         make_pipeline(MinMaxScaler(), est)._repr_html_(),
     ):
-        assert f'href="{link}"' in html
-        assert f"Documentation for {Estimator.__name__}" in html
-    # and the page it names is made by the documentation
-    api = Path(__file__).parents[2] / "docs" / "api.rst"
-    if api.exists():
-        assert re.search(rf"^   {Estimator.__name__}$", api.read_text(), re.MULTILINE)
+        assert Estimator.__name__ in html
+        assert not re.search(r'href="(?!https://scikit-learn\.org)', html)
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])

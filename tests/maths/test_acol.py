@@ -9,22 +9,25 @@ from sklearn.cluster import KMeans
 from torch import nn
 from torch.nn import functional as F
 
-from sksemi._acol import (
-    ACOL,
+from sksemi._engine.data import Data
+from sksemi._engine.kmeans import named_kmeans
+from sksemi._nn.transformations import (
     REFLECTIONS,
     SYMMETRIES,
-    affinity,
     auto_transformations,
-    balance,
-    convolutions,
-    kmeans_centers,
-    log_parents,
     reflection,
-    share_clusters,
-    split_nodes,
     symmetry,
 )
-from sksemi._training import Data
+from sksemi.methods._acol import (
+    ACOL,
+    affinity,
+    balance,
+    convolutions,
+    log_parents,
+    share_clusters,
+    split_nodes,
+)
+from tests.maths.helpers import loss_of, make
 
 Z = torch.tensor([[1.0, -2, 2, 3], [2, 1, -1, 1], [0, 0, 4, 1]])  # parents 0 1 0 1
 PARENTS = torch.tensor([0, 1, 0])
@@ -41,19 +44,16 @@ def build(**changes):
         "hidden_layer_sizes": (7,),
         "activation": "relu",
         "bfloat16": False,
-        "feature_dim": 5,
-        "dropout": (0.0, 0.0, 0.0),
+        "F_dim": 5,
+        "dropout_rates": (0.0, 0.0, 0.0),
         "n_parents": 4,
-        "n_duplicates": 3,
-        "transformations": auto_transformations(6, None)[:4],
+        "n_nodes": 3,
+        "pseudo_parents": auto_transformations(6, None)[:4],
         "standardize": False,
-        "weights": dict.fromkeys(
-            ("cross_entropy", "affinity", "balance", "frobenius", "label"), 1.0
-        ),
         "frobenius_of": "B",
         "kmeans_n_init": 3,
     }
-    return ACOL(**arguments | changes)
+    return make(ACOL, arguments | changes)
 
 
 def naive(z, n_parents):
@@ -145,9 +145,9 @@ def test_one_layout_of_nodes():
 def test_the_module_keeps_one_layout():
     """The loss of a batch, from its nodes' activities by the printed formulas."""
     torch.manual_seed(0)
-    model = build(transformations=None, n_parents=3, n_duplicates=4).double()
+    model = build(pseudo_parents=None, n_parents=3, n_nodes=4).double()
     x, t = torch.randn(8, 6).double(), torch.arange(8) % 3
-    terms, monitors = model.loss(x, t[:0], torch.zeros(()), t)
+    terms, monitors, _ = loss_of(model, x, t[:0], torch.zeros(()), t)
     z = model.nodes(model.encode(x)).detach().numpy()
     y, affinities, balances = naive(z, 3)
     expected = {
@@ -160,15 +160,15 @@ def test_the_module_keeps_one_layout():
     for name, value in expected.items():
         assert_allclose(terms[name].detach(), value, rtol=1e-9)
     assert_allclose(monitors["parent_accuracy"], np.mean(y.argmax(1) == t.numpy()))
-    model.frobenius_of = "Z"
-    terms, _ = model.loss(x, t[:0], torch.zeros(()), t)
+    model.config.frobenius_of = "Z"
+    terms, *_ = loss_of(model, x, t[:0], torch.zeros(()), t)
     assert_allclose(terms["frobenius"].detach(), np.square(z).sum(), rtol=1e-9)
 
 
 def test_label_loss_is_that_of_the_pooled_nodes():
     """Enumerated: softmax inside the row's parent, summed over the class's nodes."""
     torch.manual_seed(0)
-    model = build(n_labels=2, n_parents=2, n_duplicates=5, transformations=None)
+    model = build(n_labels=2, n_parents=2, n_nodes=5, pseudo_parents=None)
     model.cluster_parents.copy_(torch.tensor([0, 0, 1]))
     model._share_nodes()
     assert model.node_clusters.tolist() == [[0, 1, 0, 1, 0], [2, 2, 2, 2, 2]]
@@ -179,19 +179,19 @@ def test_label_loss_is_that_of_the_pooled_nodes():
     loss = model.label_loss(z, y, parents)
     assert_allclose(loss, -np.log(of_class).mean(), rtol=1e-5)
     # no node of a cluster without a label is pushed by a labeled row of another
-    model = build(n_labels=2, n_clusters=3, n_duplicates=6)
+    model = build(n_labels=2, n_clusters=3, n_nodes=6)
     assert model.node_clusters[0].tolist() == [0, 1, 2, 0, 1, 2]
     assert (model.node_clusters[1:] == -1).all()
 
 
 def test_labeled_rows_stay_untransformed_and_out_of_the_parents():
     torch.manual_seed(0)
-    model = build(n_labels=2, n_duplicates=4).double()
+    model = build(n_labels=2, n_nodes=4).double()
     x = torch.randn(10, 6).double()
     y = torch.tensor([0, 1, 1])
     seen = {}
     model.g.register_forward_hook(lambda m, inputs, f: seen.update(x=inputs[0], f=f))
-    terms, _ = model.loss(x, y, torch.zeros(()))
+    terms, *_ = loss_of(model, x, y, torch.zeros(()))
     torch.testing.assert_close(seen["x"][:3], x[:3])
     assert (seen["x"].abs() - x.abs()).abs().max() == 0  # signs alone have changed
     assert (seen["x"][3:] != x[3:]).any()
@@ -230,7 +230,7 @@ def test_the_gather_gives_each_row_its_own():
         n_features=50,
         image_shape=(2, 5, 5),
         n_parents=8,
-        transformations=tuple(SYMMETRIES),
+        pseudo_parents=tuple(SYMMETRIES),
     )
     x, t = torch.rand(16, 50), torch.randperm(16) % 8
     for row, k, result in zip(x, t, model.transformed(x, t), strict=True):
@@ -268,7 +268,7 @@ def test_callables_see_images():
         n_features=18,
         image_shape=(2, 3, 3),
         n_parents=3,
-        transformations=("identity", brighter, "rotate_180"),
+        pseudo_parents=("identity", brighter, "rotate_180"),
     )
     x, t = torch.rand(6, 18), torch.tensor([0, 1, 2, 0, 1, 2])
     result = model.transformed(x, t)
@@ -291,10 +291,10 @@ def test_parameters_of_the_papers_network(shape, count):
         n_features=int(np.prod(shape)),
         image_shape=shape,
         network="conv",
-        feature_dim=2048,
+        F_dim=2048,
         n_parents=8,
-        n_duplicates=20,
-        transformations=auto_transformations(None, shape),
+        n_nodes=20,
+        pseudo_parents=auto_transformations(None, shape),
     )
     assert sum(p.numel() for p in model.parameters()) == count
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
@@ -314,7 +314,7 @@ def test_small_images_keep_four_pixels(shape, left):
 
 def test_glorot_start():
     torch.manual_seed(0)
-    model = build(n_features=200, hidden_layer_sizes=(300,), feature_dim=100)
+    model = build(n_features=200, hidden_layer_sizes=(300,), F_dim=100)
     for layer in (model.g[0], model.g[2], model.nodes):
         bound = np.sqrt(6 / (layer.in_features + layer.out_features))
         assert bound * 0.99 < layer.weight.abs().max() <= bound
@@ -357,7 +357,7 @@ def test_every_parent_needs_a_cluster():
 
 def test_kmeans_is_scikit_learns():
     X = np.random.RandomState(0).normal(size=(200, 3))
-    centers, scatter = kmeans_centers(X, 4, X[:0], 5, np.random.RandomState(1))
+    centers, scatter = named_kmeans(X, 4, X[:0], 5, np.random.RandomState(1))
     expected = KMeans(4, n_init=5, random_state=1, tol=0).fit(X)
     assert_allclose(scatter, expected.inertia_ / 200, rtol=1e-3)
     distance = np.square(X[:, None] - centers).sum(2)
@@ -369,7 +369,7 @@ def test_kmeans_clusters_keep_the_names_of_their_labels():
     corners = np.array([[9.0, 0], [0, 9], [-9, 0], [0, -9]])
     X = (corners[:, None] + rng.normal(size=(4, 50, 2))).reshape(-1, 2)
     for named in ([2, 0], [3], [1, 3, 0, 2]):
-        centers, _ = kmeans_centers(X, 4, corners[named] + 1, 5, rng)
+        centers, _ = named_kmeans(X, 4, corners[named] + 1, 5, rng)
         assert_allclose(centers[: len(named)], corners[named], atol=0.6)
         assert_allclose(
             np.sort(centers.round(-1), 0), np.sort(corners.round(-1), 0), atol=1e-9
@@ -391,15 +391,15 @@ def test_probabilities():
     distance = (f[:, None] - model.centers).square().sum(2)  # (n, K)
     scatter = distance.min(1).values.mean()
     expected = (-distance / scatter).softmax(1)
-    assert_allclose(model.predict(x).detach(), expected.detach(), rtol=1e-3)
+    assert_allclose(model.predict_proba(x).detach(), expected.detach(), rtol=1e-3)
 
     parents = torch.arange(60) % 2
-    model = build(n_parents=2, n_clusters=5, transformations=None)
+    model = build(n_parents=2, n_clusters=5, pseudo_parents=None)
     data = make_data(x, parents)
     model.before_epoch(data, 0)
     assert model.cluster_parents.tolist() == [0, 0, 0, 1, 1]
     model.after_training(data)
-    proba = model.predict(x).detach().numpy()
+    proba = model.predict_proba(x).detach().numpy()
     y, *_ = naive(model.nodes(model.encode(x)).detach().double().numpy(), 2)
     assert_allclose(proba[:, :3].sum(1), y[:, 0], rtol=1e-5)
     f = model.encode(x).double().detach()
@@ -414,7 +414,7 @@ def test_centers_of_a_parent_are_of_its_rows():
     """k-means with one cluster per parent: the parents' means."""
     torch.manual_seed(0)
     x, parents = torch.randn(40, 6), torch.arange(40) % 4
-    model = build(n_clusters=4, transformations=None)
+    model = build(n_clusters=4, pseudo_parents=None)
     data = make_data(x, parents)
     model.before_epoch(data, 0)
     model.after_training(data)
@@ -425,10 +425,10 @@ def test_centers_of_a_parent_are_of_its_rows():
 
 def test_a_sample_of_rows_for_kmeans(monkeypatch):
     """Many rows: so many of each parent at most, and centers hardly move."""
-    monkeypatch.setattr("sksemi._acol._KMEANS_ROWS", 100)
+    monkeypatch.setattr("sksemi.methods._acol._KMEANS_ROWS", 100)
     torch.manual_seed(0)
     parents = (torch.arange(1000) < 30).long()
-    model = build(n_parents=2, n_clusters=2, transformations=None)
+    model = build(n_parents=2, n_clusters=2, pseudo_parents=None)
     chosen = model._choose_rows(parents, np.random.RandomState(0))
     assert chosen[parents == 0].sum() == 50
     assert chosen[parents == 1].sum() == 30
@@ -444,17 +444,17 @@ def test_a_sample_of_rows_for_kmeans(monkeypatch):
 
 def test_kmeans_shares_its_rows_among_parents_that_rows_have(monkeypatch):
     """Transformations are parents in training, but k-means sees no transformed row."""
-    monkeypatch.setattr("sksemi._acol._KMEANS_ROWS", 100)
+    monkeypatch.setattr("sksemi.methods._acol._KMEANS_ROWS", 100)
     seen = []
 
     def kmeans(features, *args):
         seen.append(len(features))
-        return kmeans_centers(features, *args)
+        return named_kmeans(features, *args)
 
-    monkeypatch.setattr("sksemi._acol.kmeans_centers", kmeans)
+    monkeypatch.setattr("sksemi.methods._acol.named_kmeans", kmeans)
     torch.manual_seed(0)
     model = build(n_clusters=6)
-    assert model.n_parents > 1
+    assert model.config.n_parents > 1
     model.after_training(make_data(torch.randn(1000, 6)))
     assert seen == [100]
 
@@ -479,7 +479,7 @@ def test_units(image_shape):
     torch.manual_seed(0)
     x = 30 * torch.randn(500, 6) + 1000 * torch.arange(6)
     names = auto_transformations(6, image_shape)[:4]
-    model = build(standardize=True, image_shape=image_shape, transformations=names)
+    model = build(standardize=True, image_shape=image_shape, pseudo_parents=names)
     model.before_epoch(make_data(x), 0)
     z = model.standardized(x)
     spread = z if image_shape else z - z.mean(0)

@@ -12,9 +12,11 @@ from torch import nn
 from torch.distributions import Normal
 from torch.nn import functional as F
 
-from sksemi import CaGeMGenerator, _cagem
-from sksemi._cagem import CaGeM, classify_by_z2
-from sksemi._schedules import linear_warm_up
+from sksemi import CaGeMGenerator
+from sksemi._engine.training import minimized
+from sksemi.methods import _cagem
+from sksemi.methods._cagem import CaGeM, classify_by_z2, linear_warm_up
+from tests.maths.helpers import data_of, loss_of, make
 
 TERMS = ("reconstruction", "gaussian", "categorical", "label_q", "label_p")
 
@@ -27,19 +29,18 @@ def make_cagem(seed=0, **changes):
         "n_labels": 3,
         "network": "mlp",
         "hidden_layer_sizes": (8, 8),
-        "z2_hidden_layer_sizes": (7,),
+        "upper_sizes": (7,),
         "activation": "relu",
         "bfloat16": False,
         "z1_dim": 4,
         "z2_dim": 2,
         "likelihood": "bernoulli",
         "binarize": False,
-        "weights": dict.fromkeys(TERMS, 1.0),
-        "warm_up": 0,
+        "schedule_length": 0,
         "init": "random",
     }
     torch.manual_seed(seed)
-    model = CaGeM(**(arguments | changes))
+    model = make(CaGeM, arguments | changes)
     model.label_ratio = 1.0
     return model
 
@@ -49,7 +50,7 @@ def binary(n, d=6, seed=0):
 
 
 def latent_noise(k, model, seed=0):
-    shape = (k, model.z1_dim + model.z2_dim)
+    shape = (k, model.config.z1_dim + model.config.z2_dim)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -97,7 +98,6 @@ def test_label_terms_by_hand():
     model = make_cagem()
     narrow(model)
     model.eval()
-    model.label_ratio = 11.0
     x, y = torch.from_numpy(binary(5)), torch.tensor([2, 0, 1, 1, 0])
     terms = model.label_terms(x, y)
     with torch.no_grad():
@@ -110,11 +110,11 @@ def test_label_terms_by_hand():
             p += q[:, [k]] * model.p_y(z2).softmax(1).numpy()
         rows = np.arange(5)
     h_q, h_p = -np.log(q[rows, y]).mean(), -np.log(p[rows, y]).mean()
-    assert terms["label_q"].item() == pytest.approx(11 * h_q, rel=1e-3)
-    assert terms["label_p"].item() == pytest.approx(11 * h_p, rel=1e-3)
+    assert terms["label_q"].item() == pytest.approx(h_q, rel=1e-3)
+    assert terms["label_p"].item() == pytest.approx(h_p, rel=1e-3)
     # and predict says p(y|x)
     with torch.no_grad():
-        predicted = model.predict(x, latent_noise(3, model))
+        predicted = model.predict_proba(x, latent_noise(3, model))
     np.testing.assert_allclose(predicted, p, atol=1e-3)
 
 
@@ -140,7 +140,7 @@ def test_unnamed_clusters_are_left_out_of_the_cross_entropies():
 def test_cross_entropies_move_only_the_classifiers(term):
     model = make_cagem().train()
     x, y = torch.from_numpy(binary(12)), torch.tensor([0, 1, 2, 0])
-    model.loss(x, y, torch.zeros(()))[0][term].backward()
+    loss_of(model, x, y, torch.zeros(())).terms[term].backward()
     reached = {"label_q": {"q_y"}, "label_p": {"q_y", "p_y"}}
     assert reached_networks(model) == reached[term]
 
@@ -154,8 +154,8 @@ def test_bound_moves_everything(network, likelihood):
         n_features=64,
         image_shape=(1, 8, 8) if network == "conv" else None,
     ).train()
-    terms, _ = model.loss(
-        torch.rand(12, 64), torch.empty(0, dtype=torch.long), torch.zeros(())
+    terms, *_ = loss_of(
+        model, torch.rand(12, 64), torch.empty(0, dtype=torch.long), torch.zeros(())
     )
     bound = terms["reconstruction"] + terms["gaussian"] + terms["categorical"]
     bound.backward()
@@ -183,7 +183,7 @@ def test_clusters_without_probability_leave_no_gradients_of_the_bound():
     with torch.no_grad():
         model.q_y.logits.bias[2] = -85.0  # e^-85 = 1e-37, less in the mean over rows
     gradients = gradients_of_outputs(
-        {"p_x": model.p_x.output, "p_z1": model.p_z1.mean},
+        {"p_x": model.p_x.network.output, "p_z1": model.p_z1.mean},
         lambda: sum(model.bound_terms(torch.from_numpy(binary(9)))[0].values()),
     )
     for gradient in gradients.values():
@@ -215,7 +215,7 @@ def test_labels_do_not_enter_the_bound():
     for y in ([0, 1, 2, 0], [1, 1, 0, 2]):
         model = make_cagem().train()
         torch.manual_seed(0)
-        results.append(model.loss(x, torch.tensor(y), epoch))
+        results.append(loss_of(model, x, torch.tensor(y), epoch))
     for name in ("reconstruction", "gaussian", "categorical"):
         assert results[0][0][name] == results[1][0][name]
     assert results[0][0]["label_q"] != results[1][0]["label_q"]
@@ -239,7 +239,7 @@ def test_statistics_come_from_the_pool_alone():
     for labeled in (x[:4], 1e3 * x[:4]):
         model = make_cagem().train()
         torch.manual_seed(0)
-        model.loss(torch.cat([labeled, x[4:]]), y, torch.zeros(()))
+        loss_of(model, torch.cat([labeled, x[4:]]), y, torch.zeros(()))
         collected.append(running(model))
     alone = make_cagem().train()
     torch.manual_seed(0)
@@ -259,7 +259,8 @@ def test_labeled_rows_are_normalized_by_the_pool():
 
     def label_terms(rows):
         model.train()
-        terms, _ = model.loss(torch.cat([x[rows], x[4:]]), y[rows], torch.zeros(()))
+        batch = torch.cat([x[rows], x[4:]])
+        terms, *_ = loss_of(model, batch, y[rows], torch.zeros(()))
         return torch.stack([terms["label_q"], terms["label_p"]]).detach()
 
     one_by_one = torch.stack([label_terms([i]) for i in range(4)]).mean(0)
@@ -267,26 +268,28 @@ def test_labeled_rows_are_normalized_by_the_pool():
 
 
 @pytest.mark.parametrize("n_parts", [1, 3])
-def test_statistics_are_recollected_over_all_rows(n_parts):
+def test_statistics_are_recollected_over_all_rows(n_parts, monkeypatch):
     model = make_cagem()
     narrow(model)
     x = torch.from_numpy(binary(90))
-    y = torch.full((90,), -1)
     model.train()
     model.bound_terms(x[:10])  # what training left must not count
-    model.after_training(list(zip(x.chunk(n_parts), y.chunk(n_parts), strict=True)))
+    monkeypatch.setattr("sksemi._engine.data.PART_SIZE", 90 // n_parts)
+    data = data_of(x)
+    model.after_training(data)
     layer = model.q_z1.body
     h = layer.first[0](x).detach()
     torch.testing.assert_close(layer.rest[0].running_mean, h.mean(0))
-    variance = torch.stack([part.var(0) for part in h.chunk(n_parts)]).mean(0)
+    parts = [layer.first[0](part.x).detach() for part in data.parts()]
+    variance = torch.stack([part.var(0) for part in parts]).mean(0)
     torch.testing.assert_close(layer.rest[0].running_var, variance)
     # the decoder's are over every y of every row
     with torch.no_grad():
         z1 = model.q_z1(x).mean  # still in train mode: batch statistics
         if n_parts == 1:
-            first = model.p_x.body.first
+            first = model.p_x.network.body.first
             h = torch.cat([first[0](torch.eye(3)[k]) + first[1](z1) for k in range(3)])
-            mean = model.p_x.body.rest[0].running_mean
+            mean = model.p_x.network.body.rest[0].running_mean
             torch.testing.assert_close(mean, h.mean(0), rtol=1e-3, atol=1e-3)
 
 
@@ -296,7 +299,7 @@ def test_statistics_are_recollected_over_all_rows(n_parts):
 @torch.no_grad()
 def naive_terms(model, x, noise):
     """Parts of the bound for every row and y, one row and one y at a time, by scipy."""
-    K, d1 = model.n_clusters, model.z1_dim
+    K, d1 = model.config.n_clusters, model.config.z1_dim
     e1, e2 = noise[0, :d1].numpy(), noise[0, d1:].numpy()
     log_q, parts = np.zeros((len(x), K)), np.zeros((len(x), K, 4))
     for i in range(len(x)):
@@ -340,17 +343,19 @@ def test_bound_by_naive_loop(K):
 @torch.no_grad()
 def test_terms_of_the_loss():
     weights = dict(zip(TERMS, [2.0, 3.0, 5.0, 7.0, 11.0], strict=True))
-    model = make_cagem(weights=weights, warm_up=4).eval()
+    model = make_cagem(schedule_length=4).eval()
+    model.label_ratio = 13.0
     x, y = torch.from_numpy(binary(9)), torch.tensor([2, 0, 1])
     torch.manual_seed(1)
-    terms, monitors = model.loss(x, y, torch.tensor(0.0))
+    loss = loss_of(model, x, y, torch.tensor(0.0))
+    terms, monitors, _ = loss
     # the same draws, once over
     torch.manual_seed(1)
     pool = x[3:]
     q_z1 = model.q_z1(pool)
     z1 = q_z1.rsample()
     q = model.q_y(pool, z1).softmax(1)
-    draws = torch.randn(3, 6, model.z2_dim)
+    draws = torch.randn(3, 6, model.config.z2_dim)
     sums = torch.zeros(4)
     z2_mean = 0
     for k in range(3):
@@ -369,13 +374,19 @@ def test_terms_of_the_loss():
         sums += (q[:, [k]] * each).mean(0)
     reconstruction, kl_z1, kl_z2, kl_y = sums.tolist()
     expected = {
-        "reconstruction": 2 * reconstruction,
-        "gaussian": 3 * (kl_z1 + kl_z2) * 0.25,
-        "categorical": 5 * kl_y * 0.25,
+        "reconstruction": reconstruction,
+        "gaussian": kl_z1 + kl_z2,
+        "categorical": kl_y,
     }
     for name, value in expected.items():
         assert terms[name].item() == pytest.approx(value, rel=1e-4), name
     assert list(terms) == list(TERMS)
+    factors = [1, 0.25, 0.25, 13, 13]  # a fourth of the warm-up, weight of the labels
+    total = sum(
+        weights[name] * factor * terms[name].item()
+        for name, factor in zip(TERMS, factors, strict=True)
+    )
+    assert minimized(loss, weights).item() == pytest.approx(total, rel=1e-5)
     monitored = {
         "bound": -sums.sum().item(),
         "kl_z1": kl_z1,
@@ -390,8 +401,11 @@ def test_terms_of_the_loss():
 
 
 def test_without_labels_there_are_no_label_terms():
-    terms, _ = make_cagem(n_labels=0).loss(
-        torch.rand(8, 6), torch.empty(0, dtype=torch.long), torch.zeros(())
+    terms, *_ = loss_of(
+        make_cagem(n_labels=0),
+        torch.rand(8, 6),
+        torch.empty(0, dtype=torch.long),
+        torch.zeros(()),
     )
     assert list(terms) == ["reconstruction", "gaussian", "categorical"]
 
@@ -409,10 +423,10 @@ def test_summed_bound_is_the_mean_of_drawn_ones():
         ) / len(uniform)
         summed = model.bound(x, noise).numpy()
         # one takes KL(q(z2) || p(z2)) by its draw, the other in closed form
-        z1 = model.q_z1(x).mean + model.q_z1(x).stddev * noise[:, : model.z1_dim]
+        z1 = model.q_z1(x).mean + model.q_z1(x).stddev * noise[:, : model.config.z1_dim]
         for k in range(3):
             q_z2 = model.q_z2(x, torch.eye(3)[[k] * 4], z1)
-            z2 = q_z2.mean + q_z2.stddev * noise[:, model.z1_dim :]
+            z2 = q_z2.mean + q_z2.stddev * noise[:, model.config.z1_dim :]
             kl = (q_z2.log_prob(z2) - Normal(0, 1).log_prob(z2)).sum(1).numpy()
             summed -= np.exp(log_q[:, k]) * (kl + parts[:, k, 3])
     np.testing.assert_allclose(drawn, summed, atol=0.02)
@@ -443,7 +457,7 @@ def permute_clusters(model, order):
     for logits in (model.q_y.logits, model.p_y.logits):
         logits.weight.copy_(logits.weight[order].clone())
         logits.bias.copy_(logits.bias[order].clone())
-    bodies = (model.q_z2.body, 1), (model.p_z1.body, 0), (model.p_x.body, 0)
+    bodies = (model.q_z2.body, 1), (model.p_z1.body, 0), (model.p_x.network.body, 0)
     for body, i in bodies:
         weight = body.first[i].weight
         weight.copy_(weight[:, order].clone())
@@ -458,12 +472,14 @@ def test_names_of_clusters_do_not_matter():
     permute_clusters(renamed, order)
     torch.testing.assert_close(model.bound(x, noise[:1]), renamed.bound(x, noise[:1]))
     torch.testing.assert_close(
-        model.predict(x, noise)[:, order], renamed.predict(x, noise)
+        model.predict_proba(x, noise)[:, order], renamed.predict_proba(x, noise)
     )
     torch.testing.assert_close(model.encode(x), renamed.encode(x))
     torch.testing.assert_close(model.reconstruct(x), renamed.reconstruct(x))
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(model.predict(x, noise), renamed.predict(x, noise))
+        torch.testing.assert_close(
+            model.predict_proba(x, noise), renamed.predict_proba(x, noise)
+        )
 
 
 def test_result_does_not_depend_on_the_chunk(monkeypatch):
@@ -475,7 +491,7 @@ def test_result_does_not_depend_on_the_chunk(monkeypatch):
         monkeypatch.setattr(_cagem, "CHUNK", chunk)
         with torch.no_grad():
             bound = model.importance_weighted_bound(x, noise, uniform)
-            results.append((bound, model.predict(x, noise)))
+            results.append((bound, model.predict_proba(x, noise)))
     for bound, proba in results[1:]:
         torch.testing.assert_close(bound, results[0][0], rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(proba, results[0][1], rtol=1e-6, atol=1e-6)
@@ -577,7 +593,7 @@ def test_toy_of_two_layers_and_two_clusters():
         uniform = torch.rand(k, dtype=torch.float64)
         bound = model.importance_weighted_bound(X_TOY, noise, uniform)
         assert bound.item() == pytest.approx(expected, abs=1e-8)
-        np.testing.assert_allclose(model.predict(X_TOY, noise), [[0.3, 0.7]])
+        np.testing.assert_allclose(model.predict_proba(X_TOY, noise), [[0.3, 0.7]])
 
 
 def test_importance_weights_by_hand():
@@ -615,7 +631,7 @@ def test_weight_of_the_labels():
     y[:100] = 0
     model = make_cagem()
     model.label_ratio = None
-    model.before_epoch([(None, part) for part in y.split(1024)], 5)
+    model.before_epoch(data_of(torch.empty(60_000, 0), y), 5)
     assert 0.1 * model.label_ratio == pytest.approx(60.1)
 
 
@@ -638,7 +654,7 @@ def test_gaussian_likelihood_follows_units():
     bounds = []
     for scale, shift in [(1.0, 0.0), (10.0, 3.0)]:
         rows = scale * x + shift
-        model.p_x.units.fit([(rows, None)])
+        model.p_x.units.fit(data_of(rows))
         bounds.append(model.bound(rows, noise))
     jacobian = 6 * math.log(10)
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)
@@ -653,9 +669,9 @@ def test_clusters_start_from_kmeans(n_labels):
     y = torch.arange(80) % 4
     x = corners[y] + 0.01 * torch.randn(80, 6)
     labels = torch.where((y < n_labels) & (torch.arange(80) < 40), y, -1)
-    model.before_epoch([(x[:40], labels[:40]), (x[40:], labels[40:])], 0)
+    model.before_epoch(data_of(x, labels), 0)
     with torch.no_grad():
-        logits = torch.cat([model.q_y.logits(model.hidden(p)) for p in x.split(40)])
+        logits = model.q_y.logits(model.hidden(x))
     found = logits.argmax(1)
     assert found[:4].unique().numel() == 4
     assert found[:n_labels].tolist() == list(range(n_labels))

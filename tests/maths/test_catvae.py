@@ -9,14 +9,16 @@ from scipy.stats import entropy
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from sksemi._catvae import (
+from sksemi._engine.training import minimized
+from sksemi._nn.losses import lifted_structured_loss
+from sksemi.methods._catvae import (
     CatVAE,
     assignment_loss,
     categorical_loss,
     feature_distances,
     nearest_neighbor_accuracy,
 )
-from sksemi._losses import lifted_structured_loss
+from tests.maths.helpers import data_of, loss_of, make
 
 
 def tensor(values):
@@ -30,8 +32,9 @@ def unit_rows(n, dim, seed=0):
 
 
 def make_catvae(**settings):
-    return CatVAE(
-        **{
+    return make(
+        CatVAE,
+        {
             "n_features": 6,
             "image_shape": None,
             "n_clusters": 3,
@@ -47,11 +50,10 @@ def make_catvae(**settings):
             "temperature": 1.0,
             "alpha": 0.6,
             "margin": 1.0,
-            "weights": dict.fromkeys(TERMS, 1.0),
             "input_noise": 0.0,
             "max_shift": 0,
         }
-        | settings
+        | settings,
     )
 
 
@@ -212,7 +214,7 @@ def test_dead_features_are_zero_with_finite_gradients():
         with torch.no_grad():
             model.f.bias.fill_(bias)
         model.zero_grad()
-        terms, _ = model.loss(torch.rand(9, 6), torch.tensor([0, 1, 2]), None)
+        terms, *_ = loss_of(model, torch.rand(9, 6), torch.tensor([0, 1, 2]), None)
         total = sum(terms.values())
         assert torch.isfinite(total)
         total.backward()
@@ -239,7 +241,7 @@ def test_gradient_reaches_every_parameter(network, likelihood, n_labels):
     model.train()
     y = torch.tensor([0, 1, 2, 0]) if n_labels else NO_LABELS
     model.centers.copy_(unit_rows(3 - n_labels, 20))
-    terms, _ = model.loss(torch.rand(12, 64), y, torch.zeros(()))
+    terms, *_ = loss_of(model, torch.rand(12, 64), y, torch.zeros(()))
     sum(terms.values()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -253,10 +255,11 @@ def test_terms_of_the_loss(assignment):
     """Each term against loops over rows, from the module's own outputs."""
     weights = dict(zip(TERMS, [2.0, 3.0, 5.0, 7.0, 11.0], strict=True))
     torch.manual_seed(0)
-    model = make_catvae(assignment=assignment, weights=weights, temperature=0.7).eval()
+    model = make_catvae(assignment=assignment, temperature=0.7).eval()
     x, y = torch.rand(9, 6), torch.tensor([2, 0, 1, 1])
     torch.manual_seed(1)
-    terms, monitors = model.loss(x, y, torch.zeros(()))
+    loss = loss_of(model, x, y, torch.zeros(()))
+    terms, monitors, _ = loss
 
     torch.manual_seed(1)
     f = model.embed(x) / model.embed(x).norm(dim=1, keepdim=True)
@@ -276,16 +279,19 @@ def test_terms_of_the_loss(assignment):
         return 0.6 * np.mean(values[:4]) + 0.4 * np.mean(values[4:])
 
     expected = {
-        "reconstruction": 2 * (x - x_hat).square().mean().item(),
-        "categorical": 3 * (q * (3 * q).log()).sum(1).mean().item() / math.log(3),
-        "assignment": 5 * assignment_loss(p, torch.tensor(assigned)).mean().item(),
-        "feature": 7 * of_all([mean_distance(i, assigned[i]) for i in range(9)]),
-        "separation": 11
-        * lifted_structured_loss(model.embed(x), torch.tensor(assigned), 1.0).item(),
+        "reconstruction": (x - x_hat).square().mean().item(),
+        "categorical": (q * (3 * q).log()).sum(1).mean().item() / math.log(3),
+        "assignment": assignment_loss(p, torch.tensor(assigned)).mean().item(),
+        "feature": of_all([mean_distance(i, assigned[i]) for i in range(9)]),
+        "separation": lifted_structured_loss(
+            model.embed(x), torch.tensor(assigned), 1.0
+        ).item(),
     }
     assert list(terms) == list(expected)
     for name, value in expected.items():
         assert terms[name].item() == pytest.approx(value, rel=1e-4), name
+    total = sum(weights[name] * value for name, value in expected.items())
+    assert minimized(loss, weights).item() == pytest.approx(total, rel=1e-4)
     agreement = np.mean(q[4:].argmax(1).numpy() == nearest)
     assert monitors["agreement"].item() == pytest.approx(agreement)
     assert 0 <= monitors["neighbor_accuracy"] <= 1
@@ -298,8 +304,8 @@ def test_row_order_in_a_batch_does_not_matter():
     order = torch.cat([torch.randperm(4), 4 + torch.randperm(6)])
     with torch.no_grad():
         model.q_c[-1].weight.mul_(1e4)  # so sure that the draw of c does not matter
-    terms, _ = model.loss(x, y, torch.zeros(()))
-    shuffled, _ = model.loss(x[order], y[order[:4]], torch.zeros(()))
+    terms, *_ = loss_of(model, x, y, torch.zeros(()))
+    shuffled, *_ = loss_of(model, x[order], y[order[:4]], torch.zeros(()))
     for name in TERMS:
         torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-3, atol=1e-5)
 
@@ -324,7 +330,7 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
         return assign(view, y, neighbors, *rest)
 
     model.embed, model.assign = spy_on_embed, spy_on_assign
-    model.loss(x, y, torch.zeros(()))
+    loss_of(model, x, y, torch.zeros(()))
     ((view, neighbors),) = views
     torch.testing.assert_close(neighbors, view[:4])
     torch.testing.assert_close(view, nn.functional.normalize(encoded[-1]))
@@ -334,7 +340,7 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
     if "input_noise" not in settings:
         torch.testing.assert_close(encoded[-1], embed(x))
     # with every row labeled there is nothing to find
-    model.loss(x[:4], y, torch.zeros(()))
+    loss_of(model, x[:4], y, torch.zeros(()))
     assert len(encoded) == (3 if settings else 2)
 
 
@@ -351,7 +357,7 @@ def test_no_gradient_through_the_assignment():
 def test_one_label_and_all_labels_are_finite(n_labeled):
     model = make_catvae(n_labels=min(n_labeled, 3)).train()
     y = torch.arange(n_labeled) % 3
-    terms, monitors = model.loss(torch.rand(9, 6), y, torch.zeros(()))
+    terms, monitors, _ = loss_of(model, torch.rand(9, 6), y, torch.zeros(()))
     assert all(torch.isfinite(term) for term in terms.values())
     assert ("agreement" in monitors) == (n_labeled < 9)
     assert ("neighbor_accuracy" in monitors) == (n_labeled > 1)
@@ -368,7 +374,7 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     truth = torch.arange(80) % 4
     points = torch.rand(4, 6)[truth] + 0.001 * torch.randn(80, 6)
     y = torch.where((truth < n_labels) & (torch.arange(80) < 20), truth, -1)
-    model.before_epoch([(points, y)], 0)
+    model.before_epoch(data_of(points, y), 0)
     features = model.encode(points).detach()
     means = torch.stack([features[truth == k].mean(0) for k in range(4)])
     # each unnamed cluster has the mean of one point that no label names
@@ -377,7 +383,7 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     assert sorted(found) == list(range(n_labels, 4))
     assert distance.min(1).values.max() < 1e-3
     before = model.centers.clone()
-    model.before_epoch([(points, y)], 1)
+    model.before_epoch(data_of(points, y), 1)
     torch.testing.assert_close(model.centers, before, atol=1e-3, rtol=0)
     # they stand for the labeled features, each for its cluster
     y = y[y >= 0]
@@ -397,7 +403,7 @@ def test_gaussian_likelihood_does_not_depend_on_units():
     objectives = []
     for scale, shift in [(1.0, 0.0), (10.0, 3.0)]:
         rows = scale * x + shift
-        model.units.fit([(rows, None)])
+        model.units.fit(data_of(rows))
         objectives.append(model.objective(rows))
     torch.testing.assert_close(*objectives, rtol=1e-4, atol=1e-5)
 
@@ -412,6 +418,7 @@ def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
         return CatVAE.assign(model, features, y, representatives, clusters, n_neighbors)
 
     model.assign = assign
-    model.loss(torch.rand(9, 6), torch.zeros(5, dtype=torch.long), torch.zeros(()))
+    y = torch.zeros(5, dtype=torch.long)
+    loss_of(model, torch.rand(9, 6), y, torch.zeros(()))
     assert seen["n_neighbors"] == 5
     assert seen["clusters"].tolist() == [0] * 5 + [1] * 5

@@ -10,14 +10,13 @@ from scipy.stats import norm
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from sksemi._gmvae import (
-    GMVAE,
-)
-from sksemi._losses import (
+from sksemi._engine.training import minimized
+from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
-from sksemi._schedules import exponential_decay
+from sksemi.methods._gmvae import GMVAE, exponential_decay
+from tests.maths.helpers import data_of, loss_of, make
 
 
 def make_gmvae(**changes):
@@ -35,20 +34,14 @@ def make_gmvae(**changes):
         "likelihood": "mse",
         "n_neighbors": 2,
         "margin": 1.0,
-        "weights": {
-            "reconstruction": 1.0,
-            "gaussian": 1.0,
-            "categorical": 1.0,
-            "assignment": 1.0,
-            "metric": 1.0,
-        },
+        "squared_error_weight": 1.0,
         "temperature_decay": 0.013863,
         "min_temperature": 0.5,
         "init": "random",
         "input_noise": 0.0,
         "max_shift": 0,
     }
-    return GMVAE(**(arguments | changes))
+    return make(GMVAE, arguments | changes)
 
 
 def tensor(values):
@@ -215,8 +208,8 @@ def test_gradient_reaches_every_parameter(network, likelihood):
         image_shape=(1, 8, 8) if network == "conv" else None,
     )
     model.train()
-    terms, _ = model.loss(
-        torch.rand(12, 64), torch.tensor([0, 1, 2, 0]), torch.zeros(())
+    terms, *_ = loss_of(
+        model, torch.rand(12, 64), torch.tensor([0, 1, 2, 0]), torch.zeros(())
     )
     sum(terms.values()).backward()
     for name, parameter in model.named_parameters():
@@ -236,10 +229,11 @@ def test_terms_of_the_loss():
         "metric": 11.0,
     }
     torch.manual_seed(0)
-    model = make_gmvae(weights=weights).eval()
+    model = make_gmvae().eval()
     x, y, epoch = torch.rand(9, 6), torch.tensor([2, 0, 1]), torch.tensor(10.0)
     torch.manual_seed(1)
-    terms, monitors = model.loss(x, y, epoch)
+    loss = loss_of(model, x, y, epoch)
+    terms, monitors, _ = loss
 
     torch.manual_seed(1)
     features = model.g(x)
@@ -254,11 +248,11 @@ def test_terms_of_the_loss():
         [y, nearest_neighbor_labels(features[3:], features[:3], y, 2, 3)]
     )
     expected = {
-        "reconstruction": 2 * ((x - x_hat) ** 2).sum(1).mean(),
-        "gaussian": 3 * kl.mean(),
-        "categorical": 5 * ((q * q.log()).sum(1) + math.log(3)).mean(),
-        "assignment": -7 * q.log()[torch.arange(9), assigned].mean(),
-        "metric": 11 * lifted_structured_loss(features, assigned, 1.0),
+        "reconstruction": ((x - x_hat) ** 2).sum(1).mean(),
+        "gaussian": kl.mean(),
+        "categorical": ((q * q.log()).sum(1) + math.log(3)).mean(),
+        "assignment": -q.log()[torch.arange(9), assigned].mean(),
+        "metric": lifted_structured_loss(features, assigned, 1.0),
     }
     assert list(terms) == list(expected)
     for name, value in expected.items():
@@ -266,6 +260,8 @@ def test_terms_of_the_loss():
             name
         )
     assert float(monitors["kl_z"]) == pytest.approx(float(kl.mean()), rel=1e-4)
+    total = sum(weights[name] * float(value) for name, value in expected.items())
+    assert float(minimized(loss, weights)) == pytest.approx(total, rel=1e-4)
 
 
 def test_row_order_in_a_batch_does_not_matter():
@@ -274,8 +270,8 @@ def test_row_order_in_a_batch_does_not_matter():
     model = make_gmvae(n_clusters=3).eval()
     x, y = torch.rand(10, 6), torch.tensor([0, 1, 2, 0])
     order = torch.cat([torch.randperm(4), 4 + torch.randperm(6)])
-    terms, _ = model.loss(x, y, torch.zeros(()))
-    shuffled, _ = model.loss(x[order], y[order[:4]], torch.zeros(()))
+    terms, *_ = loss_of(model, x, y, torch.zeros(()))
+    shuffled, *_ = loss_of(model, x[order], y[order[:4]], torch.zeros(()))
     for name in ("categorical", "assignment", "metric"):  # the terms without a draw
         torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-4, atol=1e-6)
     # q(z) is so narrow, q(y) so sure, that the draws do not matter either
@@ -283,8 +279,8 @@ def test_row_order_in_a_batch_does_not_matter():
         model.q_z.variance.weight.zero_()
         model.q_z.variance.bias.fill_(-30)
         model.q_y[-1].weight.mul_(1e4)
-    terms, _ = model.loss(x, y, torch.zeros(()))
-    shuffled, _ = model.loss(x[order], y[order[:4]], torch.zeros(()))
+    terms, *_ = loss_of(model, x, y, torch.zeros(()))
+    shuffled, *_ = loss_of(model, x[order], y[order[:4]], torch.zeros(()))
     for name in ("reconstruction", "gaussian"):
         torch.testing.assert_close(terms[name], shuffled[name], rtol=1e-2, atol=1e-3)
 
@@ -297,8 +293,8 @@ def test_no_gradient_through_the_assignment():
 
 def test_without_labels_assignment_and_metric_are_absent():
     model = make_gmvae(n_labels=0)
-    terms, monitors = model.loss(
-        torch.rand(8, 6), torch.empty(0, dtype=torch.long), torch.zeros(())
+    terms, monitors, _ = loss_of(
+        model, torch.rand(8, 6), torch.empty(0, dtype=torch.long), torch.zeros(())
     )
     assert list(terms) == ["reconstruction", "gaussian", "categorical"]
     assert list(monitors) == ["kl_z"]
@@ -313,10 +309,9 @@ def test_clusters_start_from_kmeans(n_labels):
     y = torch.arange(80) % 4
     x = corners[y] + 0.01 * torch.randn(80, 6)
     labels = torch.where((y < n_labels) & (torch.arange(80) < 40), y, -1)
-    model.fit_centers([(x[:40], labels[:40]), (x[40:], labels[40:])])
+    model.fit_centers(data_of(x, labels))
     with torch.no_grad():
-        # as fit_centers saw them, batch by batch
-        h = torch.cat([model.q_y[:-1](model.encode(part)) for part in x.split(40)])
+        h = model.q_y[:-1](model.encode(x))  # as fit_centers saw them
         logits = model.q_y[-1](h)
     means = torch.stack([h[y == k].mean(0) for k in range(4)])
     distance = torch.cdist(h, means).square()
@@ -341,7 +336,7 @@ def test_gaussian_likelihood_is_equivariant_to_units():
     bounds = []
     for scale, shift in [(1.0, 0.0), (10.0, 3.0)]:
         rows = scale * x + shift
-        model.p_x.units.fit([(rows, None)])
+        model.p_x.units.fit(data_of(rows))
         bounds.append(model.bound(rows, noise))
     jacobian = 6 * math.log(10)
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from sksemi._losses import (
+from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
     lifted_structured_loss,
-    named_rows,
     nearest_neighbor_labels,
 )
+from sksemi.methods._gmvae import named_rows
 
 
 def tensor(values):

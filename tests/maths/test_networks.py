@@ -5,18 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from sksemi._catvae import CONVOLUTIONS as CATVAE_LAYERS
-from sksemi._gmvae import CONVOLUTIONS as GMVAE_LAYERS
-from sksemi._networks import (
+from sksemi._nn.augment import shift_images
+from sksemi._nn.networks import (
     ConvDecoder,
     ConvEncoder,
     bfloat16_is_fast,
     conv_sides,
     in_float64,
-    lecun_normal_,
     mlp,
-    shift_images,
 )
+from sksemi.methods._catvae import CONVOLUTIONS as CATVAE_LAYERS
+from sksemi.methods._catvae import lecun_normal_
+from sksemi.methods._gmvae import CONVOLUTIONS as GMVAE_LAYERS
 
 
 def n_weights(module, kind):

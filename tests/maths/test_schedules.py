@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sksemi import CatVAEClusterer, GMVAEClusterer
-from sksemi._schedules import step_decay
+from sksemi._nn.schedules import step_decay
 
 
 def test_step_decay():

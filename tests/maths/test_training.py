@@ -1,13 +1,15 @@
 """Minibatches and the loop, with a model whose optimum is known."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from sksemi._training import Data, Minibatches, evaluate, train
+from sksemi._engine.data import Data, Minibatches
+from sksemi._engine.training import Loss, evaluate, train
 
 
 def make_y(n_unlabeled, *n_per_class):
@@ -89,19 +91,21 @@ class Mean(nn.Module):
         self.mean = nn.Parameter(torch.zeros(2))
         self.calls = []
 
-    def loss(self, x, y, epoch, parents=None):
+    def loss(self, batch, epoch):
+        x = batch.x
         noise = 0.01 * torch.randn_like(x)  # so that random state matters
         terms = {"squares": (x + noise - self.mean).square().sum(1).mean()}
-        return terms, {
+        monitors = {
             "epoch_seen": epoch.clone(),
-            "labels": torch.tensor(len(y) * 1.0),
+            "labels": torch.tensor(len(batch.y) * 1.0),
         }
+        return Loss(terms, monitors)
 
-    def before_epoch(self, batches, epoch):
-        assert sum(len(x) for x, _ in batches) == 40
+    def before_epoch(self, data, epoch):
+        assert sum(len(part.x) for part in data.parts()) == 40
         self.calls.append(epoch)
 
-    def after_training(self, batches):
+    def after_training(self, data):
         self.calls.append("after")
 
 
@@ -118,7 +122,7 @@ def test_train_reaches_the_optimum():
     model = Mean()
     _, history = train(model, data, max_iter=100, **SETTINGS)
     # labeled rows are a third of the rows, and half of every batch
-    weight = torch.where(data.y >= 0, 0.5 / 10, 0.5 / 30)[:, None]
+    weight = torch.where(data.codes >= 0, 0.5 / 10, 0.5 / 30)[:, None]
     mean = (weight * data.x / 255).sum(0)
     torch.testing.assert_close(model.mean.detach(), mean, atol=0.02, rtol=0)
     assert model.calls == [*range(100), "after"]
@@ -186,17 +190,18 @@ def test_data_scale_and_types():
     rows = data.rows(torch.tensor([3, 1]))
     assert rows.dtype == torch.float32
     torch.testing.assert_close(rows, data.x[[3, 1]].float() / 255)
-    x, y = zip(*data, strict=True)
-    torch.testing.assert_close(torch.cat(x), data.x.float() / 255)
-    assert torch.equal(torch.cat(y), data.y)
+    index, x, codes = (torch.cat(each) for each in zip(*data.parts(), strict=True))
+    torch.testing.assert_close(x, data.x[index].float() / 255)
+    assert torch.equal(codes, data.codes[index])
+    assert torch.equal(index.sort().values, torch.arange(40))
 
 
 @pytest.mark.parametrize(("n", "parts"), [(2, 1), (1024, 1), (1025, 2), (5000, 5)])
 def test_parts_of_the_data(n, parts):
     """As many as said, of nearly equal size: none of a single row."""
     data = Data(torch.zeros(n, 3), torch.full((n,), -1), 1.0)
-    sizes = [len(x) for x, _ in data]
-    assert len(sizes) == len(data) == parts
+    sizes = [len(part.x) for part in data.parts()]
+    assert len(sizes) == data.n_parts == parts
     assert sum(sizes) == n
     assert max(sizes) - min(sizes) <= 1
 
@@ -226,7 +231,7 @@ def test_learning_rate_is_read_each_epoch():
     """A rate of 0 from the third epoch on: nothing moves, and the loss stays."""
     torch.manual_seed(0)
     model, data = Mean(), make_data()
-    batches = Minibatches(data.y, SETTINGS["batch_size"])
+    batches = Minibatches(data.codes, SETTINGS["batch_size"])
     seen = []
 
     def rate(epoch, n_steps):
@@ -244,10 +249,64 @@ def test_learning_rate_is_read_each_epoch():
 
 def test_parents_follow_their_rows():
     class Recorder(Mean):
-        def loss(self, x, y, epoch, parents):
-            assert torch.equal(parents, x[:, 0].long() % 3)
-            return super().loss(x, y, epoch)
+        def loss(self, batch, epoch):
+            assert torch.equal(batch.parents, batch.x[:, 0].long() % 3)
+            return super().loss(batch, epoch)
 
     x = torch.arange(40.0)[:, None].expand(40, 2)
     data = Data(x, make_y(30, 5, 5), 1.0, parents=torch.arange(40) % 3)
     train(Recorder(), data, max_iter=2, **SETTINGS)
+
+
+def test_weights_and_factors_are_applied_to_what_is_minimized():
+    """History has terms in their own unit, and their weighted sum."""
+
+    class Two(Mean):
+        def loss(self, batch, epoch):
+            terms = super().loss(batch, epoch).terms
+            terms["size"] = self.mean.square().sum()
+            return Loss(terms, {}, {"size": 1 + epoch})
+
+    torch.manual_seed(0)
+    weights = {"squares": 2.0, "size": 3.0}
+    model = Two()
+    _, history = train(model, make_data(), max_iter=5, weights=weights, **SETTINGS)
+    for epoch, row in enumerate(history):
+        expected = 2 * row["squares"] + 3 * (1 + epoch) * row["size"]
+        assert row["loss"] == pytest.approx(expected, rel=1e-5)
+    assert list(history[0]) == ["epoch", "loss", "squares", "size", "seconds"]
+
+
+def test_data_are_copied_and_pickled():
+    data = make_data()
+    for same in (copy.deepcopy(data), pickle.loads(pickle.dumps(data))):
+        assert torch.equal(same.x, data.x)
+        assert torch.equal(same.codes, data.codes)
+        assert same.scale == data.scale
+
+
+@pytest.mark.parametrize("repeated", [False, True], ids=["different", "repeated"])
+def test_parts_do_not_depend_on_the_order_of_rows(repeated):
+    """The same rows in every part, whatever the order they came in."""
+    torch.manual_seed(0)
+    x = torch.randn(3000, 2)
+    if repeated:  # as in a table of categories
+        x = (x > 0.5).float()
+    codes = torch.arange(3000) % 4 - 1
+    order = torch.randperm(3000)
+    data = Data(x, codes, 1.0), Data(x[order], codes[order], 1.0)
+    for a, b in zip(*(each.parts() for each in data), strict=True):
+        assert torch.equal(a.x.sort(0).values, b.x.sort(0).values)
+        if not repeated:  # row by row, so that what is drawn for each is the same
+            assert torch.equal(a.x, b.x)
+            assert torch.equal(a.codes, b.codes)
+
+
+def test_parts_mix_sorted_and_repeated_rows():
+    """No part is of one kind, though the rows come kind by kind."""
+    kinds = torch.arange(4).repeat_interleave(1500)
+    for x in (kinds[:, None] * 10 + torch.rand(6000, 3), kinds[:, None].float()):
+        data = Data(x, torch.full((6000,), -1), 1.0)
+        for part in data.parts():
+            counts = kinds[part.index].bincount(minlength=4)
+            assert counts.min() > 0.7 * len(part.x) / 4

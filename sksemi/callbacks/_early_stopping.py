@@ -1,63 +1,16 @@
-"""Callbacks for ``estimator.set_callbacks``, beside those of `sklearn.callback`."""
+"""Early stopping."""
 
 from numbers import Integral, Real
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sklearn.callback import ScoringMonitor
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_consistent_length
 
-from sksemi import _validation
-from sksemi._base import DeepEstimator
+from sksemi._engine.estimator import DeepEstimator
 from sksemi._validation import Interval, validate_params
-
-__all__ = ["EarlyStopping", "LabeledScoringMonitor"]
+from sksemi.callbacks._scoring import check_validation_data, own_score, rows_to_score
 
 VALIDATION_SCORE = "validation_score"
-
-
-def _own_score(estimator, X, y):
-    """Score as the estimator does: its objective, where there is no label."""
-    return estimator.score(X, y) if len(y) else estimator.score(X)
-
-
-class _AsDict:
-    """A scorer whose single value has a name."""
-
-    def __init__(self, scorer):
-        self.scorer = scorer
-
-    def __call__(self, estimator, X, y):
-        scores = self.scorer(estimator, X, y)
-        return scores if isinstance(scores, dict) else {"score": scores}
-
-
-def _rows_to_score(X, y, scoring, who):
-    """Labeled rows and their labels; or all rows and no label, for ``scoring=None``.
-
-    ``who`` names the callback in the error for labels that are needed and missing.
-    """
-    if y is not None:
-        check_consistent_length(X, y)
-        codes, labels = _validation.check_y(y, len(y))
-        labeled = np.flatnonzero(codes >= 0)
-        if len(labeled):
-            return _validation.safe_indexing(X, labeled), labels[codes[labeled]]
-    if scoring is not None:
-        raise ValueError(
-            f"{who} has no labeled row to score on. Pass validation_data=(X, y) with "
-            "labels in y, or scoring=None for the estimator's own objective."
-        )
-    return X, np.empty(0, dtype=np.int64)
-
-
-def _check_validation_data(validation_data):
-    if validation_data is not None and len(validation_data) != 2:
-        raise ValueError(
-            "validation_data must be a pair (X, y), where y may be None; it has "
-            f"{len(validation_data)} entries."
-        )
 
 
 class EarlyStopping:
@@ -69,8 +22,8 @@ class EarlyStopping:
     Parameters
     ----------
     monitor : str, default=None
-        What to watch: "loss", the sum of the terms of the objective; any other name in
-        a row of ``history_``; or "validation_score". None is "validation_score" where
+        What to watch: "loss", what training minimizes; any other name in a row of
+        ``history_``; or "validation_score". None is "validation_score" where
         there is ``validation_data``, else "loss". Those of ``history_`` count from the
         epoch in which the method's schedules have ended, as for ``n_iter_no_change``.
 
@@ -149,7 +102,7 @@ class EarlyStopping:
         greater_is_better=None,
         restore_best_weights=True,
     ):
-        _check_validation_data(validation_data)
+        check_validation_data(validation_data)
         scored = validation_data is not None
         if monitor is None:
             monitor = VALIDATION_SCORE if scored else "loss"
@@ -196,13 +149,13 @@ class EarlyStopping:
                 "estimator of sksemi itself, inside a Pipeline or search too."
             )
         if self.validation_data is not None:
-            self._rows = _rows_to_score(
+            self._rows = rows_to_score(
                 *self.validation_data, self.scoring, "EarlyStopping"
             )
             scorer = None
             if self.scoring is not None:
                 scorer = check_scoring(estimator, scoring=self.scoring)
-            self._scorer = scorer or _own_score
+            self._scorer = scorer or own_score
 
     def teardown(self, estimator, context):
         """Do nothing; called when fit has ended.
@@ -237,12 +190,10 @@ class EarlyStopping:
         row = estimator.history_[-1]
         if row["epoch"] < estimator._schedule_length():
             return False
-        if self.monitor == "loss":
-            return self._judge(estimator, context, estimator._epochs.loss(row))
         if self.monitor not in row:
             raise ValueError(
-                f'monitor={self.monitor!r} is not in history_. Choose "loss" or one '
-                f"of {sorted(set(row) - {'epoch', 'seconds'})}."
+                f"monitor={self.monitor!r} is not in history_. Choose one of "
+                f"{sorted(set(row) - {'epoch', 'seconds'})}."
             )
         return self._judge(estimator, context, row[self.monitor])
 
@@ -250,7 +201,7 @@ class EarlyStopping:
         if context.task_name != "epoch":
             return False
         value = float(self._scorer(fitted_estimator, *self._rows))
-        estimator.history_[-1][VALIDATION_SCORE] = value
+        estimator._epochs.add(VALIDATION_SCORE, value)
         return self._judge(estimator, context, value)
 
     def _judge(self, estimator, context, value):
@@ -270,88 +221,3 @@ class EarlyStopping:
         else:
             record["n_worse"] += 1
         return record["n_worse"] >= self.patience
-
-
-class LabeledScoringMonitor(ScoringMonitor):
-    """Log scores after every epoch, of rows that have a label.
-
-    :class:`sklearn.callback.ScoringMonitor` takes -1 for a class and logs nothing where
-    fit was given no y.
-
-    Parameters
-    ----------
-    scoring : str, callable, list, tuple or dict, default=None
-        What to score by, as for scikit-learn's monitor: a name or several, a callable
-        of estimator, X and y that returns a number or a dict of them, or a dict of
-        names and callables. None is the estimator's ``score``: accuracy over the
-        labeled rows, and its objective where there is no label.
-
-    validation_data : tuple of (X, y), default=None
-        Rows to score on. None scores the labeled training rows.
-
-    Raises
-    ------
-    ValueError
-        In fit, if ``scoring`` is given and no row has a label.
-
-    See Also
-    --------
-    EarlyStopping : Stop by a score.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sksemi import GMVAEClusterer
-    >>> from sksemi.callbacks import LabeledScoringMonitor
-    >>> from sksemi.datasets import mask_labels
-    >>> X, y = load_digits(return_X_y=True)
-    >>> y_partial = mask_labels(y[:500], 50, random_state=0)
-    >>> monitor = LabeledScoringMonitor(scoring="accuracy")
-    >>> est = GMVAEClusterer(max_iter=2, random_state=0).set_callbacks(monitor)
-    >>> est = est.fit(X[:500] / 16, y_partial)
-    >>> log = monitor.get_logs().data
-    >>> [row["task_name"] for row in log]
-    ['fit', 'epoch', 'epoch']
-    >>> log[-1]["accuracy"] == est.score(X[:500] / 16, y_partial)
-    True
-    """
-
-    @validate_params(
-        {
-            "scoring": [str, callable, list, tuple, dict, None],
-            "validation_data": ["array-like", tuple, None],
-        },
-        prefer_skip_nested_validation=True,
-    )
-    def __init__(self, scoring=None, *, validation_data=None):
-        _check_validation_data(validation_data)
-        self._own_scoring = scoring
-        self._validation_data = validation_data
-        if scoring is None or callable(scoring):
-            scoring = _AsDict(scoring or _own_score)
-        super().__init__(scoring=scoring)
-
-    def on_fit_task_end(
-        self, estimator, context, *, X=None, y=None, fitted_estimator=None
-    ):
-        """Score the fit or the epoch that has ended.
-
-        Parameters
-        ----------
-        estimator : estimator
-        context : CallbackContext
-        X : array-like
-            Training rows.
-        y : array-like
-            Labels, -1 for rows without one.
-        fitted_estimator : estimator
-            As if fit had ended here.
-        """
-        if fitted_estimator is None:
-            return
-        if self._validation_data is not None:
-            X, y = self._validation_data
-        X, y = _rows_to_score(X, y, self._own_scoring, "LabeledScoringMonitor")
-        super().on_fit_task_end(
-            estimator, context, X=X, y=y, fitted_estimator=fitted_estimator
-        )

@@ -28,176 +28,105 @@ Terms of the loss, under the names they have below:
 """
 
 import math
-from numbers import Integral, Real
+from numbers import Real
+from operator import attrgetter
 
-import numpy as np
 import torch
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
-from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
-from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.distributions import kl_divergence
 from torch.nn import functional as F
 
-from sksemi._base import DeepEstimator
-from sksemi._kmeans import start_from_kmeans
-from sksemi._losses import (
+from sksemi._engine.estimator import DeepClusterer
+from sksemi._engine.generative import GenerativeMixin
+from sksemi._engine.kmeans import start_from_kmeans
+from sksemi._engine.training import Loss
+from sksemi._nn.augment import Augment
+from sksemi._nn.distributions import Gaussian, Likelihood
+from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
     lifted_structured_loss,
-    named_rows,
     nearest_neighbor_labels,
 )
-from sksemi._networks import (
+from sksemi._nn.networks import (
     ACTIVATIONS,
-    ConvDecoder,
-    ConvEncoder,
-    Units,
+    SideBySide,
+    decoder,
+    encoder,
     in_float64,
     mlp,
-    shift_images,
 )
-from sksemi._schedules import exponential_decay, halving
+from sksemi._nn.schedules import halving
 from sksemi._validation import (
+    AUTO,
+    COUNT,
+    NON_NEGATIVE,
+    NON_NEGATIVE_COUNT,
+    POSITIVE,
     Interval,
     StrOptions,
-    check_classes,
-    check_likelihood,
-    warn_clipped,
 )
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 1200
+# Of an estimator or a config: the rate and floor of the temperature's schedule.
+temperature_schedule = attrgetter("temperature_decay", "min_temperature")
 
 
-class Gaussian(nn.Module):
-    """A diagonal Gaussian whose mean (from a point on) and variance a network gives."""
-
-    def __init__(self, body, n_in, n_out):
-        super().__init__()
-        self.body = body
-        self.mean = nn.Linear(n_in, n_out)
-        self.variance = nn.Linear(n_in, n_out)
-
-    def forward(self, *inputs, origin=0.0):
-        h = self.body(torch.cat(inputs, 1))
-        variance = F.softplus(self.variance(h)) + 1e-6
-        return Normal(origin + self.mean(h), variance.sqrt(), validate_args=False)
+def exponential_decay(epoch, rate, floor):
+    """``max(floor, exp(-rate * epoch))`` of an epoch, a 0-d tensor; from 1 on."""
+    return (-rate * epoch).exp().clamp(min=floor)
 
 
-class Likelihood(nn.Module):
-    """p(x|z), with what the likelihood's name says at the end of the network.
+def named_rows(labels, logits, n_named):
+    """Weight 0 for unlabeled rows that sit in a cluster no label names: (n,).
 
-    Parameters
-    ----------
-    network : nn.Module
-        From z to one number per feature.
-    name : {"mse", "bernoulli", "gaussian"}
-        "mse" is N(sigmoid(h), I / (2 precision)), whose log-density is minus the
-        squared error times the precision; "gaussian" has no sigmoid and learns one
-        variance per feature.
-    n_features : int
-    precision : float
+    Nearest-neighbor assignment knows only the labeled classes; without this weight a
+    cluster that no label names would lose all its rows to them. ``labels`` are those of
+    the first rows, ``logits`` (n, K) the network's present belief, and the first
+    ``n_named`` clusters carry labels. Without gradient.
     """
-
-    def __init__(self, network, name, n_features, precision):
-        super().__init__()
-        self.network = network
-        self.name = name
-        self.deviation = (2 * precision) ** -0.5
-        if name == "gaussian":
-            # A tenth of the data's variance to start with: with all of it, neither y
-            # nor z would pay for itself.
-            self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
-            self.units = Units(n_features)
-
-    def forward(self, z):
-        h = self.network(z)
-        if self.name == "bernoulli":
-            return Bernoulli(logits=h, validate_args=False)
-        if self.name == "mse":
-            mean = torch.sigmoid(h)
-            return Normal(mean, torch.full_like(mean, self.deviation), False)
-        deviation = (self.log_variance.exp() + 1e-4).sqrt() * self.units.unit
-        return Normal(self.units.inverse(h), deviation.expand_as(h), False)
+    weight = (logits.detach().argmax(1) < n_named).to(logits.dtype)
+    return torch.cat(
+        [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
+    )
 
 
 class GMVAE(nn.Module):
     """Networks g, q_y, q_z, p_z and p_x, and the loss over a batch."""
 
-    def __init__(
-        self,
-        *,
-        n_features,
-        image_shape,
-        n_clusters,
-        n_labels,
-        network,
-        hidden_layer_sizes,
-        activation,
-        bfloat16,
-        feature_dim,
-        latent_dim,
-        likelihood,
-        n_neighbors,
-        margin,
-        weights,
-        temperature_decay,
-        min_temperature,
-        init,
-        input_noise,
-        max_shift,
-    ):
+    def __init__(self, config):
         super().__init__()
-        self.image_shape = image_shape
-        self.n_clusters = n_clusters
-        self.n_labels = n_labels
-        self.feature_dim, self.latent_dim = feature_dim, latent_dim
-        self.n_neighbors = n_neighbors
-        self.margin = margin
-        self.weights = weights
-        self.temperature_decay = temperature_decay
-        self.min_temperature = min_temperature
-        self.init = init
-        self.input_noise = input_noise
-        self.max_shift = max_shift if image_shape is not None else 0
-        f, g, K = feature_dim, latent_dim, n_clusters
-        act = ACTIVATIONS[activation]
-        if network == "conv":
-            self.g = ConvEncoder(image_shape, CONVOLUTIONS, f, act, bfloat16=bfloat16)
-            decoder = nn.Sequential(
+        self.config = config
+        f, g, K = config.feature_dim, config.latent_dim, config.n_clusters
+        self.n_features_out, self.noise_dim = f, g
+        act = ACTIVATIONS[config.activation]
+        self.augment = Augment(
+            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+        )
+        self.g = encoder(config, CONVOLUTIONS, f, act)
+        if config.network == "conv":
+            generator = nn.Sequential(
                 mlp([g, f], act, activate_last=True),
-                ConvDecoder(f, CONVOLUTIONS, image_shape, bfloat16=bfloat16),
+                decoder(config, CONVOLUTIONS, f, act),
             )
-        elif network == "mlp":
-            sizes = [n_features, *hidden_layer_sizes, f]
-            self.g = mlp(sizes, act, activate_last=True, batch_norm=True)
-            decoder = mlp([g, *hidden_layer_sizes[::-1], n_features], act)
         else:
-            self.g = network(n_features, f)
-            decoder = network(g, n_features)
+            generator = decoder(config, CONVOLUTIONS, g, act)
         self.q_y = mlp([f, f, K], act)
-        self.q_z = Gaussian(mlp([f + K, g, g], act, activate_last=True), g, g)
-        self.p_z = Gaussian(nn.Identity(), K, g)
+        body = SideBySide(*mlp([f + K, g, g], act, activate_last=True))
+        self.q_z = Gaussian(body, g, g)
+        self.p_z = Gaussian(SideBySide(), K, g)
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
-        precision = weights["reconstruction"]
-        self.p_x = Likelihood(decoder, likelihood, n_features, precision)
+        self.p_x = Likelihood(generator, config, config.squared_error_weight)
 
     def encode(self, x):
         """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
         if self.p_x.name == "gaussian":
             x = self.p_x.units(x)
-        if self.training and self.input_noise:
-            x = x + self.input_noise * torch.randn_like(x)
-        return self.g(x)
+        return self.g(self.augment.noise(x))
 
     def q_and_p_z(self, features, y):
         """q(z|x_hat, y) and p(z|y), the former's mean counted from the latter's.
@@ -208,39 +137,35 @@ class GMVAE(nn.Module):
         p_z = self.p_z(y)
         return self.q_z(features, y, origin=p_z.mean), p_z
 
-    def loss(self, x, y, epoch, parents=None):
-        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
-        if self.training and self.max_shift:
-            x = shift_images(x, self.image_shape, self.max_shift)
+    def loss(self, batch, epoch):
+        """Terms and monitors of a batch, whose first rows have labels."""
+        y, n_labeled = batch.y, len(batch.y)
+        x = self.augment.shift(batch.x)
         features = self.encode(x)  # (n, f)
         logits = self.q_y(features)  # (n, K)
-        temperature = exponential_decay(
-            epoch, self.temperature_decay, self.min_temperature
-        )
+        temperature = exponential_decay(epoch, *temperature_schedule(self.config))
         sample = F.gumbel_softmax(logits, temperature)
         q_z, p_z = self.q_and_p_z(features, sample)
         p_x = self.p_x(q_z.rsample())
         kl_z = kl_divergence(q_z, p_z).sum(1).mean()
-        monitors = {"kl_z": kl_z.detach()}
         terms = {
             "reconstruction": self.reconstruction(x, p_x).mean(),
             "gaussian": kl_z,
             "categorical": categorical_kl_to_uniform(logits).mean(),
         }
-        if self.n_labels:
+        monitors = {"kl_z": kl_z.detach()}
+        if self.config.n_labels:
             assigned = self.assign(features, y)  # (n,)
-            weight = named_rows(y, logits, self.n_labels)
+            weight = named_rows(y, logits, self.config.n_labels)
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
             terms["metric"] = lifted_structured_loss(
-                features, assigned, self.margin, weight
+                features, assigned, self.config.margin, weight
             )
-            if len(y) < len(x):
+            if n_labeled < len(x):
                 agree = logits.detach().argmax(1) == assigned
-                monitors["agreement"] = agree[len(y) :].float().mean()
-        return {
-            name: self.weights[name] * term for name, term in terms.items()
-        }, monitors
+                monitors["agreement"] = agree[n_labeled:].float().mean()
+        return Loss(terms, monitors)
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""
@@ -251,42 +176,41 @@ class GMVAE(nn.Module):
     @torch.no_grad()
     def assign(self, features, y):
         """Labels of a batch's rows: the given ones, then nearest neighbors'."""
-        n = len(y)
-        k = count_neighbors(self.n_neighbors, n, self.n_labels)
-        nearest = nearest_neighbor_labels(
-            features[n:], features[:n], y, k, self.n_labels
-        )
+        n, n_labels = len(y), self.config.n_labels
+        k = count_neighbors(self.config.n_neighbors, n, n_labels)
+        nearest = nearest_neighbor_labels(features[n:], features[:n], y, k, n_labels)
         return torch.cat([y, nearest])
 
-    def before_epoch(self, batches, epoch):
+    def before_epoch(self, data, epoch):
         """Before the first epoch: units of the data, and clusters no label names."""
         if epoch > 0:
             return
-        if self.p_x.name == "gaussian":
-            self.p_x.units.fit(batches)
-        if self.init == "k-means" and self.n_labels < self.n_clusters:
-            self.fit_centers(batches)
+        self.p_x.fit_units(data)
+        if self.config.init == "k-means" and (
+            self.config.n_labels < self.config.n_clusters
+        ):
+            self.fit_centers(data)
 
-    def fit_centers(self, batches):
+    def fit_centers(self, data):
         """Start q(y|x_hat) from k-means on its hidden layer."""
         self.train()
         start_from_kmeans(
             self.q_y[-1],
             lambda x: self.q_y[:-1](self.encode(x)),
-            batches,
-            self.n_clusters,
-            self.n_labels,
+            data,
+            self.config.n_clusters,
+            self.config.n_labels,
         )
 
     # ----------------------------------------------- what the estimator asks for
 
-    def predict(self, x):
+    def predict_proba(self, x):
         """q(y|x_hat): (n, n_features) -> (n, K), float64."""
         return in_float64(self.q_y, self.encode(x)).double().softmax(1)
 
     def one_hot(self, k, n):
         """Cluster k for n rows: (n, K)."""
-        return F.one_hot(k.expand(n), self.n_clusters).float()
+        return F.one_hot(k.expand(n), self.config.n_clusters).float()
 
     def reconstruct(self, x):
         """Mean of p(x|z) at the mean of q(z|x_hat, y), y the most probable."""
@@ -321,7 +245,7 @@ class GMVAE(nn.Module):
         """Log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
         features = self.encode(x)
         joint = []
-        for k in range(self.n_clusters):
+        for k in range(self.config.n_clusters):
             y = self.one_hot(torch.tensor(k, device=x.device), len(x))
             q_z, p_z = self.q_and_p_z(features, y)
             log_p_x_given_k = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
@@ -332,20 +256,14 @@ class GMVAE(nn.Module):
                 ).sum(1)
                 log_p_x_given_k = torch.logaddexp(log_p_x_given_k, log_weight)
             joint.append(log_p_x_given_k - math.log(len(noise)))
-        return torch.stack(joint, 1).logsumexp(1) - math.log(self.n_clusters)
+        return torch.stack(joint, 1).logsumexp(1) - math.log(self.config.n_clusters)
 
     def log_likelihood(self, x, z):
         """Log p(x|z) in nats: (n,), float64."""
         return self.p_x(z).log_prob(x).double().sum(1)
 
 
-class GMVAEClusterer(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    DeepEstimator,
-):
+class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     """Gaussian-mixture VAE with neighbor assignment and metric embedding.
 
     Clusters rows, or classifies them from few labels, with a network that can also
@@ -556,48 +474,27 @@ class GMVAEClusterer(
     """
 
     _Module = GMVAE
+    _unit_likelihood = "mse"
 
     _parameter_constraints = {
-        **DeepEstimator._parameter_constraints,
-        "feature_dim": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        **DeepClusterer._parameter_constraints,
+        **GenerativeMixin._parameter_constraints,
+        "feature_dim": [COUNT],
+        "latent_dim": [COUNT],
         "likelihood": [StrOptions({"auto", "mse", "bernoulli", "gaussian"})],
-        "n_neighbors": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "margin": [Interval(Real, 0, None, closed="left")],
-        "reconstruction_weight": [
-            Interval(Real, 0, None, closed="neither"),
-            StrOptions({"auto"}),
-        ],
-        "gaussian_weight": [Interval(Real, 0, None, closed="left")],
-        "categorical_weight": [Interval(Real, 0, None, closed="left")],
-        "assignment_weight": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "metric_weight": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "temperature_decay": [Interval(Real, 0, None, closed="left")],
+        "n_neighbors": [COUNT, AUTO],
+        "margin": [NON_NEGATIVE],
+        "reconstruction_weight": [POSITIVE, AUTO],
+        "gaussian_weight": [NON_NEGATIVE],
+        "categorical_weight": [NON_NEGATIVE],
+        "assignment_weight": [NON_NEGATIVE, AUTO],
+        "metric_weight": [NON_NEGATIVE, AUTO],
+        "temperature_decay": [NON_NEGATIVE],
         "min_temperature": [Interval(Real, 0, 1, closed="right")],
+        "input_noise": [NON_NEGATIVE, AUTO],
+        "max_shift": [NON_NEGATIVE_COUNT, AUTO],
         "init": [StrOptions({"k-means", "random"})],
-        "halving_period": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-            None,
-        ],
-        "input_noise": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "max_shift": [
-            Interval(Integral, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+        "halving_period": [COUNT, AUTO, None],
     }
 
     def __init__(
@@ -671,34 +568,13 @@ class GMVAEClusterer(
         self.verbose = verbose
         self.random_state = random_state
 
-    def _check_data(self, X):
-        self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
+    def _auto_weights(self, rows, config):
+        hold = max(1.0, config["n_features"] / 4)  # against a sum over features
+        reconstruction = 10.0 if config["likelihood"] == "mse" else 1.0
+        return {"reconstruction": reconstruction, "assignment": hold, "metric": hold}
 
-    def _module_arguments(self, device):
-        max_shift = self._resolve_max_shift()
-        hold = max(1.0, self.n_features_in_ / 4)  # against a sum over features
-        auto = {
-            "reconstruction": 10.0 if self.likelihood_ == "mse" else 1.0,
-            "assignment": hold,
-            "metric": hold,
-        }
-        return {
-            **self._architecture(device),
-            "feature_dim": self.feature_dim,
-            "latent_dim": self.latent_dim,
-            "likelihood": self.likelihood_,
-            "n_neighbors": self.n_neighbors,
-            "margin": self.margin,
-            "weights": self._weights(
-                ["reconstruction", "gaussian", "categorical", "assignment", "metric"],
-                auto,
-            ),
-            "temperature_decay": self.temperature_decay,
-            "min_temperature": self.min_temperature,
-            "init": self.init,
-            "input_noise": self._input_noise(max_shift),
-            "max_shift": max_shift,
-        }
+    def _module_config(self, rows, config, weights):
+        return {"squared_error_weight": weights["reconstruction"]}
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(
@@ -706,129 +582,5 @@ class GMVAEClusterer(
         )
 
     def _schedule_length(self):
-        if self.temperature_decay == 0:
-            return 0
-        return math.ceil(-math.log(self.min_temperature) / self.temperature_decay)
-
-    @property
-    def _n_features_out(self):
-        return self.model_.feature_dim
-
-    def fit_predict(self, X, y=None):
-        """Fit, and return the cluster of each row: see `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-        y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            ``labels_``.
-        """
-        return self.fit(X, y).labels_
-
-    def transform(self, X):
-        """Features x_hat = g(x), on which neighbors are found.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples, feature_dim)
-            Of the type of X if that is a float, else float32.
-        """
-        return self._features(X)
-
-    def sample(self, n_samples=1, y=None):
-        """Draw rows: y from p(y), z from p(z|y), then the mean of p(x|z).
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        y : label or array-like of shape (n_samples,), default=None
-            Entries of ``classes_`` to draw rows of; None draws them uniformly.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features) or image-shaped, as fit saw it
-            In [0, 1] after a fit on uint8.
-        y : ndarray of shape (n_samples,)
-            The cluster each row was drawn from.
-
-        Raises
-        ------
-        ValueError
-            If n_samples is less than 1, or y is not in ``classes_``.
-        """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples} must be at least 1.")
-        rng = check_random_state(self.random_state)
-        if y is None:
-            codes = rng.randint(len(self.classes_), size=n_samples)
-        else:
-            codes = check_classes(y, self.classes_, n_samples)
-        noise = rng.standard_normal((n_samples, self.model_.latent_dim))
-        inputs = np.column_stack([codes, noise]).astype(np.float32)
-        rows = self._map(
-            inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:])
-        )
-        return self._like_input(rows), self.classes_[codes]
-
-    def reconstruct(self, X):
-        """Mean of p(x|z) for z at its mean under the most probable cluster.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray, in the layout that fit saw
-            In [0, 1] after a fit on uint8.
-        """
-        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
-        return self._like_input(rows)
-
-    def score_samples(self, X):
-        """Lower bound of the log-likelihood of each row, unweighted.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            In nats: equation 7 with y summed out and one draw of z, or, with
-            ``n_importance_samples`` above 1, the tighter importance-weighted bound of
-            that many draws. The draws are common to all rows and fixed by the fit's
-            seed. Under ``likelihood="bernoulli"``, values outside [0, 1] are clipped,
-            with a warning.
-        """
-        return self._bound(self._check(X))
-
-    def _objective(self, X):
-        return float(np.mean(self._bound(X)))
-
-    def _bound(self, X):
-        self._validate_params()  # n_importance_samples may have been set since fit
-        if self.likelihood_ == "bernoulli":
-            warn_clipped(X, self._divisor(X), stacklevel=3)
-
-        def bound(model, x):
-            if model.p_x.name == "bernoulli":
-                x = x.clamp(0, 1)
-            shape = (self.n_importance_samples, model.latent_dim)
-            noise = self._noise(shape, self._seed, x.device)
-            if self.n_importance_samples == 1:
-                return model.bound(x, noise)
-            return model.importance_weighted_bound(x, noise)
-
-        return self._infer(X, bound)
+        rate, floor = temperature_schedule(self)
+        return 0 if rate == 0 else math.ceil(-math.log(floor) / rate)

@@ -39,24 +39,39 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 from torch import nn
-from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.distributions import kl_divergence
 from torch.nn import functional as F
 
-from sksemi._base import DeepEstimator
-from sksemi._kmeans import start_from_kmeans
-from sksemi._networks import ACTIVATIONS, ConvDecoder, ConvEncoder, Units
-from sksemi._schedules import linear_warm_up, step_decay
+from sksemi import _validation
+from sksemi._engine.estimator import DeepEstimator
+from sksemi._engine.generative import GenerativeMixin
+from sksemi._engine.kmeans import start_from_kmeans
+from sksemi._engine.training import Loss
+from sksemi._nn.distributions import (
+    Categorical,
+    Gaussian,
+    Likelihood,
+    standard_normal,
+)
+from sksemi._nn.networks import (
+    ACTIVATIONS,
+    ConvDecoder,
+    ConvEncoder,
+    Dense,
+    custom,
+    in_bfloat16,
+)
+from sksemi._nn.schedules import step_decay
 from sksemi._validation import (
+    COUNT,
+    NON_NEGATIVE,
+    NON_NEGATIVE_COUNT,
+    POSITIVE,
     Interval,
     StrOptions,
-    check_classes,
-    check_likelihood,
-    warn_clipped,
 )
 
 # Filters, kernel and stride; few and strided, as the decoder runs once per cluster.
@@ -65,33 +80,22 @@ CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
 # Rows times draws that one product at inference is given.
 CHUNK = 4096
 
-# Probabilities and gradients below count as 0 in training. float32 loses them in a sum
-# and Adam beside its epsilon; once q(y|.) is sure they make subnormal numbers, which
-# cost some processors nearly half of a step.
+# Probabilities and gradients below count as 0 in training: float32 loses them in a sum,
+# and as subnormal numbers they cost some processors nearly half of a step.
 NEGLIGIBLE = 1e-16
 
 # Draws of p(z2) that p(z2|y) is resampled from.
 N_CANDIDATES = 10_000
 
-# A unit is active if the means of its posterior vary by this much over rows
-# (Burda, Grosse and Salakhutdinov, 2016).
+# Variance over rows of the means of an active unit (Burda et al., 2016).
 ACTIVE = 0.01
 
 
 def classify_by_z2(q_y, p_y):
-    """Mixture of p(y'|z2) over the clusters y that z2 was drawn for.
+    """``sum_y q_y p(y'|z2^(y))``: a mixture over the clusters y that z2 was drawn for.
 
-    Parameters
-    ----------
-    q_y : Tensor of shape (..., n_clusters)
-        q(y|z1, x).
-    p_y : Tensor of shape (n_clusters, ..., n_clusters)
-        p(y'|z2), z2 drawn for the cluster of the first axis.
-
-    Returns
-    -------
-    Tensor of shape (..., n_clusters)
-        ``sum_y q_y p(y'|z2^(y))``.
+    ``q_y`` is q(y|z1, x), (..., K); ``p_y`` p(y'|z2), (K, ..., K) with z2 drawn for the
+    cluster of the first axis; the result is (..., K).
     """
     return torch.einsum("...k,k...j->...j", q_y, p_y)
 
@@ -103,115 +107,24 @@ def without_tiny_gradients(v):
     return v
 
 
-class Dense(nn.Module):
-    """Dense layers, batch normalized and activated, over several inputs at once.
+class Chain(nn.Module):
+    """A network on several inputs, then a last layer, in bfloat16 where asked to."""
 
-    The first layer is a sum over inputs that broadcast against each other: x (n, .),
-    one-hot y (K, 1, .) and z (n, .) or (K, n, .) give (K, n, .) with no row of x
-    multiplied twice.
-
-    Parameters
-    ----------
-    inputs : list of int or nn.Module
-        Sizes of the inputs, or what maps one to ``sizes[0]`` columns.
-    sizes : sequence of int
-    activation : callable
-    bfloat16 : bool
-        Whether training multiplies in bfloat16; the result is float32 in any case.
-    """
-
-    def __init__(self, inputs, sizes, activation, bfloat16):
-        super().__init__()
-        # batch norm has an offset: no bias
-        self.first = nn.ModuleList(
-            nn.Linear(source, sizes[0], bias=False)
-            if isinstance(source, int)
-            else source
-            for source in inputs
-        )
-        layers = [nn.BatchNorm1d(sizes[0]), activation()]
-        for i in range(1, len(sizes)):
-            layers += [
-                nn.Linear(sizes[i - 1], sizes[i], bias=False),
-                nn.BatchNorm1d(sizes[i]),
-                activation(),
-            ]
-        self.rest = nn.Sequential(*layers)
-        self.bfloat16 = bfloat16
-
-    def forward(self, *inputs):
-        with torch.autocast(
-            inputs[0].device.type,
-            torch.bfloat16,
-            enabled=self.bfloat16 and self.training,
-        ):
-            h = sum(layer(v) for layer, v in zip(self.first, inputs, strict=True))
-            h = self.rest(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
-        return h.float()
-
-
-class Categorical(nn.Module):
-    """Logits of a categorical distribution: (..., n_inputs) -> (..., n_clusters)."""
-
-    def __init__(self, body, width, n_clusters):
-        super().__init__()
-        self.body = body
-        self.logits = nn.Linear(width, n_clusters)
-
-    def forward(self, *inputs):
-        return self.logits(self.body(*inputs))
-
-
-class Gaussian(nn.Module):
-    """A diagonal Gaussian whose mean and log-variance are linear in a network's end."""
-
-    def __init__(self, body, width, n_out, log_variance=0.0):
-        super().__init__()
-        self.body = body
-        self.mean = nn.Linear(width, n_out)
-        self.log_variance = nn.Linear(width, n_out)
-        nn.init.constant_(self.log_variance.bias, log_variance)
-
-    def forward(self, *inputs):
-        h = self.body(*inputs)
-        # far outside what data ask for, and inside what float32 can square
-        deviation = (0.5 * self.log_variance(h)).clamp(-8, 8).exp()
-        return Normal(self.mean(h), deviation, validate_args=False)
-
-
-class Likelihood(nn.Module):
-    """p(x|y, z1), Bernoulli, or Gaussian with one learned variance per feature."""
-
-    def __init__(self, body, output, name, n_features):
+    def __init__(self, body, output, bfloat16):
         super().__init__()
         self.body, self.output = body, output
-        self.name = name
-        if name == "gaussian":
-            # a tenth of the data's variance, so that z1 and y are worth having
-            self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
-            self.units = Units(n_features)
+        self.bfloat16 = bfloat16
 
     def forward(self, *inputs):
         h = self.body(*inputs)
-        h = self.output(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
-        if self.name == "bernoulli":
-            return Bernoulli(logits=h, validate_args=False)
-        deviation = (self.log_variance.exp() + 1e-4).sqrt() * self.units.unit
-        return Normal(self.units.inverse(h), deviation.expand_as(h), False)
+        with in_bfloat16(h, self.bfloat16 and self.training):
+            x = self.output(h.flatten(0, -2))
+        return x.float().unflatten(0, h.shape[:-1])
 
 
-class _Output(nn.Linear):
-    """The last layer of p(x|y, z1), in bfloat16 while training where asked to."""
-
-    def __init__(self, n_in, n_out, bfloat16):
-        super().__init__(n_in, n_out)
-        self.bfloat16 = bfloat16
-
-    def forward(self, h):
-        with torch.autocast(
-            h.device.type, torch.bfloat16, enabled=self.bfloat16 and self.training
-        ):
-            return super().forward(h).float()
+def linear_warm_up(epoch, n_epochs):
+    """``min(1, (epoch + 1) / n_epochs)`` of an epoch, a 0-d tensor; 1 for 0 epochs."""
+    return ((epoch + 1) / max(n_epochs, 1)).clamp(max=1)
 
 
 class CaGeM(nn.Module):
@@ -220,72 +133,50 @@ class CaGeM(nn.Module):
     Wherever y is summed out, its clusters are the first axis: (K, n, ...).
     """
 
-    def __init__(
-        self,
-        *,
-        n_features,
-        image_shape,
-        n_clusters,
-        n_labels,
-        network,
-        hidden_layer_sizes,
-        z2_hidden_layer_sizes,
-        activation,
-        bfloat16,
-        z1_dim,
-        z2_dim,
-        likelihood,
-        binarize,
-        weights,
-        warm_up,
-        init,
-    ):
+    def __init__(self, config):
         super().__init__()
-        self.n_clusters, self.n_labels = n_clusters, n_labels
-        self.z1_dim, self.z2_dim = z1_dim, z2_dim
-        self.binarize = binarize
-        self.weights = weights
-        self.warm_up = warm_up
-        self.init = init
+        self.config = config
+        z1_dim, z2_dim, K = config.z1_dim, config.z2_dim, config.n_clusters
+        self.z_dims = [z1_dim, z2_dim]
+        self.n_features_out, self.noise_dim = z2_dim, z1_dim + z2_dim
         # (N_u + N_l) / N_l, learned before the first epoch
         self.label_ratio = None
-        act = ACTIVATIONS[activation]
-        K, lower, upper = n_clusters, hidden_layer_sizes, z2_hidden_layer_sizes
+        act, bfloat16 = ACTIVATIONS[config.activation], config.bfloat16
+        lower, upper = config.hidden_layer_sizes, config.upper_sizes
+        mlp = config.network == "mlp"
 
         def of_x(width):
-            if network == "conv":
+            if config.network == "conv":
                 return ConvEncoder(
-                    image_shape, CONVOLUTIONS, width, act, bfloat16=bfloat16
+                    config.image_shape, CONVOLUTIONS, width, act, bfloat16=bfloat16
                 )
-            if network == "mlp":
-                return nn.Linear(n_features, width, bias=False)
-            return network(n_features, width)
+            if mlp:
+                return nn.Linear(config.n_features, width, bias=False)
+            return custom(config.network, config.n_features, width)
 
         def dense(inputs, sizes):
             return Dense(inputs, sizes, act, bfloat16)
 
         # Posteriors start narrow: else what z2 says of y is lost in its noise, and has
         # been given up before p(y|z2) has learned to read it.
-        narrow = {"log_variance": -2.0}
-        self.q_z1 = Gaussian(
-            dense([of_x(lower[0])], lower), lower[-1], z1_dim, **narrow
-        )
+        body = dense([of_x(lower[0])], lower)
+        self.q_z1 = Gaussian(body, lower[-1], z1_dim, log_variance=-2.0)
         self.q_y = Categorical(dense([of_x(lower[0]), z1_dim], lower), lower[-1], K)
-        self.q_z2 = Gaussian(
-            dense([of_x(upper[0]), K, z1_dim], upper), upper[-1], z2_dim, **narrow
-        )
+        body = dense([of_x(upper[0]), K, z1_dim], upper)
+        self.q_z2 = Gaussian(body, upper[-1], z2_dim, log_variance=-2.0)
         self.p_y = Categorical(dense([z2_dim], upper), upper[-1], K)
-        self.p_z1 = Gaussian(dense([K, z2_dim], upper), upper[-1], z1_dim)
-        if network == "conv":
+        body = dense([K, z2_dim], upper)
+        self.p_z1 = Gaussian(body, upper[-1], z1_dim, log_variance=0.0)
+        if config.network == "conv":
             output = ConvDecoder(
-                lower[-1], CONVOLUTIONS, image_shape, bfloat16=bfloat16
+                lower[-1], CONVOLUTIONS, config.image_shape, bfloat16=bfloat16
             )
-        elif network == "mlp":
-            output = _Output(lower[-1], n_features, bfloat16)
+        elif mlp:
+            output = nn.Linear(lower[-1], config.n_features)
         else:
-            output = network(lower[-1], n_features)
+            output = custom(config.network, lower[-1], config.n_features)
         body = dense([K, z1_dim], lower)
-        self.p_x = Likelihood(body, output, likelihood, n_features)
+        self.p_x = Likelihood(Chain(body, output, bfloat16 and mlp), config)
         self.register_buffer("every_y", torch.eye(K)[:, None], persistent=False)
         # What a pass over the pool leaves is what the labeled pass of the same step is
         # normalized by; inference has statistics of its own, from `after_training`.
@@ -297,33 +188,38 @@ class CaGeM(nn.Module):
         kind = nn.modules.batchnorm._BatchNorm
         return [module for module in self.modules() if isinstance(module, kind)]
 
+    @property
+    def binarizes(self):
+        """Whether values are probabilities of a 1."""
+        return self.config.binarize and self.p_x.name == "bernoulli"
+
     def observe(self, x):
         """Rows as they enter the bound: drawn from Bernoulli(x) where asked to."""
-        return torch.bernoulli(x.clamp(0, 1)) if self.binarize else x
+        return torch.bernoulli(x.clamp(0, 1)) if self.binarizes else x
 
     def encoded(self, x):
         """Rows as the networks see them."""
         return self.p_x.units(x) if self.p_x.name == "gaussian" else x
 
-    def loss(self, x, y, epoch, parents=None):
-        """Terms and monitors; the first ``len(y)`` rows have labels y, the pool none.
+    def loss(self, batch, epoch):
+        """Terms and monitors; the first rows have labels, the pool none.
 
         The pool holds every row in turn, labeled ones included.
         """
-        x = self.observe(x)
+        x, y = self.observe(batch.x), batch.y
         bound, monitors = self.bound_terms(x[len(y) :])
-        warm = linear_warm_up(epoch, self.warm_up)
         terms = {
             "reconstruction": bound["reconstruction"],
-            "gaussian": warm * (bound["kl_z1"] + bound["kl_z2"]),
-            "categorical": warm * bound["kl_y"],
+            "gaussian": bound["kl_z1"] + bound["kl_z2"],
+            "categorical": bound["kl_y"],
         }
-        if self.n_labels:
+        warm = linear_warm_up(epoch, self.config.schedule_length)
+        factors = {"gaussian": warm, "categorical": warm}
+        if self.config.n_labels:
             with self.frozen_statistics():
                 terms |= self.label_terms(x[: len(y)], y)
-        return {
-            name: self.weights[name] * term for name, term in terms.items()
-        }, monitors
+            factors |= {"label_q": self.label_ratio, "label_p": self.label_ratio}
+        return Loss(terms, monitors, factors)
 
     def bound_terms(self, x):
         """Parts of the bound, means over rows, and monitors: (n, n_features)."""
@@ -338,7 +234,7 @@ class CaGeM(nn.Module):
         log_p_y = self.p_y(z2).log_softmax(2).diagonal(dim1=0, dim2=2).T  # (K, n)
         log_p_z1 = self.p_z1(every_y, z2).log_prob(z1).sum(2)
         log_p_x = self.p_x(every_y, z1).log_prob(x).sum(2)
-        kl_z2 = kl_divergence(q_z2, _standard_normal(q_z2)).sum(2)
+        kl_z2 = kl_divergence(q_z2, standard_normal(q_z2)).sum(2)
         terms = {
             "reconstruction": -(q_y * log_p_x).sum(0).mean(),
             "kl_z1": (q_z1.log_prob(z1).sum(1) - (q_y * log_p_z1).sum(0)).mean(),
@@ -369,12 +265,11 @@ class CaGeM(nn.Module):
             z2 = self.q_z2(e, self.every_y, z1).rsample()  # (K, n, z2_dim)
         p_y = without_tiny_gradients(self.p_y(z2)).softmax(2)  # (K, n, K)
         p_y = classify_by_z2(log_q_y.exp(), p_y)
-        named = slice(self.n_labels)
-        terms = {
+        named = slice(self.config.n_labels)
+        return {
             "label_q": F.cross_entropy(log_q_y[:, named], y),
             "label_p": F.cross_entropy(p_y[:, named].clamp(min=1e-12).log(), y),
         }
-        return {name: self.label_ratio * term for name, term in terms.items()}
 
     @contextlib.contextmanager
     def frozen_statistics(self):
@@ -388,24 +283,19 @@ class CaGeM(nn.Module):
             for norm in norms:
                 norm.training = True
 
-    def before_epoch(self, batches, epoch):
+    def before_epoch(self, data, epoch):
         """Weight of the labels; before the first epoch, units and clusters too."""
         if self.label_ratio is None:
-            n_rows = n_labeled = 0
-            for _, y in batches:
-                n_rows, n_labeled = n_rows + len(y), n_labeled + (y >= 0).sum()
-            n_labeled = max(int(n_labeled), 1)
+            n_labeled = max(int((data.codes >= 0).sum()), 1)
             # labeled rows count twice, as they are among the rows of the pool
-            self.label_ratio = (n_rows + n_labeled) / n_labeled
+            self.label_ratio = (len(data.codes) + n_labeled) / n_labeled
         if epoch > 0:
             return
-        if self.p_x.name == "gaussian":
-            self.p_x.units.fit(batches)
-        if self.init == "k-means" and self.n_labels < self.n_clusters:
+        self.p_x.fit_units(data)
+        n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
+        if self.config.init == "k-means" and n_labels < n_clusters:
             self.train()
-            start_from_kmeans(
-                self.q_y.logits, self.hidden, batches, self.n_clusters, self.n_labels
-            )
+            start_from_kmeans(self.q_y.logits, self.hidden, data, n_clusters, n_labels)
 
     def hidden(self, x):
         """Input of the last layer of q(y|z1, x), z1 at its mean."""
@@ -413,20 +303,20 @@ class CaGeM(nn.Module):
         return self.q_y.body(e, self.q_z1(e).mean)
 
     @torch.no_grad()
-    def after_training(self, batches):
+    def after_training(self, data):
         """Statistics of batch norm from one pass over the rows, labels ignored."""
         self.train()
         for norm in self.batch_norms():
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all parts
-        for x, _ in batches:
-            self.bound_terms(self.observe(x))
+        for part in data.parts():
+            self.bound_terms(self.observe(part.x))
         for norm in self.batch_norms():
             norm.momentum = 1.0
 
     # ----------------------------------------------- what the estimator asks for
 
-    def predict(self, x, noise):
+    def predict_proba(self, x, noise):
         """p(y|x), a mean over draws: (n, n_features) -> (n, K), float64.
 
         ``noise`` (n_draws, z1_dim + z2_dim) is common to all rows.
@@ -434,8 +324,8 @@ class CaGeM(nn.Module):
         e = self.encoded(x)
         q_z1 = self.q_z1(e)
         total = 0
-        for part in noise.split(self.n_together(len(x) * self.n_clusters)):
-            e1, e2 = part[:, None].split([self.z1_dim, self.z2_dim], dim=-1)
+        for part in noise.split(self.n_together(len(x) * self.config.n_clusters)):
+            e1, e2 = part[:, None].split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             q_y = self.q_y(e, z1).double().softmax(-1)  # (draws, n, K)
             q_z2 = self.q_z2(e, self.every_y[:, None], z1)  # (K, draws, n, z2_dim)
@@ -461,14 +351,15 @@ class CaGeM(nn.Module):
 
     def one_hot(self, k):
         """Clusters (n,) as (n, K)."""
-        return F.one_hot(k, self.n_clusters).to(self.every_y.dtype)
+        return F.one_hot(k, self.config.n_clusters).to(self.every_y.dtype)
 
     def prior_y(self, z2):
         """p(y|z2): (n, z2_dim) -> (n, K), float64."""
         return self.p_y(z2).double().softmax(1)
 
-    def sample(self, y, z2, noise):
+    def sample(self, y, z2_and_noise):
         """Mean of p(x|y, z1), z1 ~ p(z1|y, z2): y (n,), z2 and noise (n, .)."""
+        z2, noise = z2_and_noise.split(self.z_dims[::-1], dim=1)
         y = self.one_hot(y)
         p_z1 = self.p_z1(y, z2)
         return self.p_x(y, p_z1.mean + p_z1.stddev * noise).mean
@@ -479,14 +370,14 @@ class CaGeM(nn.Module):
         ``noise`` (1, z1_dim + z2_dim) is common to all rows.
         """
         e, every_y = self.encoded(x), self.every_y
-        e1, e2 = noise.split([self.z1_dim, self.z2_dim], dim=1)
+        e1, e2 = noise.split(self.z_dims, dim=1)
         q_z1 = self.q_z1(e)
         z1 = q_z1.mean + q_z1.stddev * e1
         log_q_y = self.q_y(e, z1).double().log_softmax(1).T  # (K, n)
         q_z2 = self.q_z2(e, every_y, z1)
         z2 = q_z2.mean + q_z2.stddev * e2
         log_p_y = self.p_y(z2).double().log_softmax(2).diagonal(dim1=0, dim2=2).T
-        kl_z2 = kl_divergence(q_z2, _standard_normal(q_z2)).double().sum(2)
+        kl_z2 = kl_divergence(q_z2, standard_normal(q_z2)).double().sum(2)
         log_p_z1 = self.p_z1(every_y, z2).log_prob(z1).double().sum(2)
         log_p_x = self.p_x(every_y, z1).log_prob(x).double().sum(2)
         inside = log_p_x + log_p_z1 + log_p_y - log_q_y - kl_z2
@@ -503,11 +394,13 @@ class CaGeM(nn.Module):
         total = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
         together = self.n_together(len(x))
         for part, u in zip(noise.split(together), uniform.split(together), strict=True):
-            e1, e2 = part[:, None].split([self.z1_dim, self.z2_dim], dim=-1)
+            e1, e2 = part[:, None].split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             log_q_y = self.q_y(e, z1).double().log_softmax(-1)  # (draws, n, K)
             k = (log_q_y.exp().cumsum(-1) < u[:, None, None]).sum(-1, keepdim=True)
-            k = k.clamp(max=self.n_clusters - 1)  # the sum may round to less than u
+            k = k.clamp(
+                max=self.config.n_clusters - 1
+            )  # the sum may round to less than u
             y = self.one_hot(k[..., 0])
             q_z2 = self.q_z2(e, y, z1)
             z2 = q_z2.mean + q_z2.stddev * e2
@@ -516,7 +409,7 @@ class CaGeM(nn.Module):
                 self.p_x(y, z1).log_prob(x).double().sum(-1)
                 + self.p_z1(y, z2).log_prob(z1).double().sum(-1)
                 + (log_p_y - log_q_y).gather(-1, k)[..., 0]
-                + _standard_normal(q_z2).log_prob(z2).double().sum(-1)
+                + standard_normal(q_z2).log_prob(z2).double().sum(-1)
                 - q_z2.log_prob(z2).double().sum(-1)
                 - q_z1.log_prob(z1).double().sum(-1)
             )
@@ -528,22 +421,12 @@ class CaGeM(nn.Module):
         return max(1, CHUNK // n_rows)
 
 
-def _standard_normal(like):
-    zeros = torch.zeros_like(like.mean)
-    return Normal(zeros, zeros + 1, validate_args=False)
-
-
 def _n_active(means):
     """Units whose means (n, dim) vary over rows."""
     return (means.var(0) > ACTIVE).to(means.dtype).sum()
 
 
-class CaGeMGenerator(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    DeepEstimator,
-):
+class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     """Cluster-aware generative model: a density of rows that few labels can shape.
 
     A variational auto-encoder of two layers, z2 above z1, with a discrete y between
@@ -747,27 +630,28 @@ class CaGeMGenerator(
 
     _Module = CaGeM
     _pool = "all"
+    _unit_likelihood = "bernoulli"
 
     _parameter_constraints = {
         **DeepEstimator._parameter_constraints,
+        **GenerativeMixin._parameter_constraints,
         # so that no batch norm is given a single row
         "batch_size": [Interval(Integral, 4, None, closed="left")],
-        "z1_dim": [Interval(Integral, 1, None, closed="left")],
-        "z2_dim": [Interval(Integral, 1, None, closed="left")],
+        "z1_dim": [COUNT],
+        "z2_dim": [COUNT],
         "z2_hidden_layer_sizes": ["array-like", None],
         "likelihood": [StrOptions({"auto", "bernoulli", "gaussian"})],
         "binarize": ["boolean"],
-        "reconstruction_weight": [Interval(Real, 0, None, closed="neither")],
-        "gaussian_weight": [Interval(Real, 0, None, closed="left")],
-        "categorical_weight": [Interval(Real, 0, None, closed="left")],
-        "label_q_weight": [Interval(Real, 0, None, closed="left")],
-        "label_p_weight": [Interval(Real, 0, None, closed="left")],
-        "warm_up": [Interval(Integral, 0, None, closed="left")],
+        "reconstruction_weight": [POSITIVE],
+        "gaussian_weight": [NON_NEGATIVE],
+        "categorical_weight": [NON_NEGATIVE],
+        "label_q_weight": [NON_NEGATIVE],
+        "label_p_weight": [NON_NEGATIVE],
+        "warm_up": [NON_NEGATIVE_COUNT],
         "init": [StrOptions({"k-means", "random"})],
         "learning_rate_decay": [Interval(Real, 0, 1, closed="right")],
-        "learning_rate_step": [Interval(Integral, 1, None, closed="left")],
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
-        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_step": [COUNT],
+        "n_draws": [COUNT],
     }
 
     def __init__(
@@ -839,41 +723,17 @@ class CaGeMGenerator(
         self.verbose = verbose
         self.random_state = random_state
 
-    def _check_data(self, X):
-        self.likelihood_ = check_likelihood(
-            self.likelihood, X, self.scale_, "bernoulli"
-        )
-
-    def _module_arguments(self, device):
-        arguments = self._architecture(device)
-        lower = arguments["hidden_layer_sizes"]
-        upper = self.z2_hidden_layer_sizes
+    def _module_config(self, rows, config, weights):
+        name = "z2_hidden_layer_sizes"
+        lower, upper = config["hidden_layer_sizes"], config[name]
         if upper is None:
             upper = [max(1, width // 2) for width in lower]
-        upper = tuple(np.asarray(upper).tolist())
-        positive = all(isinstance(size, int) and size > 0 for size in upper)
-        if not lower or not upper or not positive:
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} and "
-                f"z2_hidden_layer_sizes={self.z2_hidden_layer_sizes!r} must hold "
-                "positive integers, one at least."
-            )
-        wide = arguments["network"] != "mlp" or max(lower) >= 512
-        return {
-            **arguments,
-            "bfloat16": arguments["bfloat16"]
-            and (wide or self.precision == "bfloat16"),
-            "z2_hidden_layer_sizes": upper,
-            "z1_dim": self.z1_dim,
-            "z2_dim": self.z2_dim,
-            "likelihood": self.likelihood_,
-            "binarize": self.binarize and self.likelihood_ == "bernoulli",
-            "weights": self._weights(
-                ["reconstruction", "gaussian", "categorical", "label_q", "label_p"]
-            ),
-            "warm_up": self.warm_up,
-            "init": self.init,
-        }
+        upper = _validation.check_sizes(name, upper)
+        if not (lower and upper):
+            raise ValueError(f"hidden_layer_sizes and {name} must not be empty.")
+        wide = config["network"] != "mlp" or max(lower) >= 512
+        bfloat16 = config["bfloat16"] and (wide or self.precision == "bfloat16")
+        return {"upper_sizes": upper, "bfloat16": bfloat16}
 
     def _schedule_length(self):
         return self.warm_up
@@ -883,36 +743,13 @@ class CaGeMGenerator(
             epoch, self.learning_rate_decay, self.learning_rate_step
         )
 
-    @property
-    def _n_features_out(self):
-        return self.model_.z2_dim
+    def _n_means(self):
+        """Draws that are averaged over."""
+        return _validation.check_parameter(self, "n_draws")
 
     def _predict_proba(self, X):
-        # read at call time, and other parameters are not
-        if not isinstance(self.n_draws, Integral) or self.n_draws < 1:
-            raise ValueError(f"n_draws={self.n_draws!r} must be an integer from 1 up.")
-        noise = self._latent_noise(self.n_draws)
-        return self._infer(X, lambda model, x: model.predict(x, noise.to(x.device)))
-
-    def _latent_noise(self, n_draws):
-        """Noise of z1 and z2, common to all rows: (n_draws, z1_dim + z2_dim)."""
-        model = self.model_
-        shape = (n_draws, model.z1_dim + model.z2_dim)
-        return self._noise(shape, self._seed, torch.device("cpu"))
-
-    def transform(self, X):
-        """Mean of z2, with z1 at its mean and y averaged by q(y|z1, x).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples, z2_dim)
-            Of the type of X if that is a float, else float32.
-        """
-        return self._features(X)
+        e = self._common_noise(self._n_means())
+        return self._infer(X, lambda model, x: model.predict_proba(x, e.to(x.device)))
 
     def sample(self, n_samples=1, y=None, z2=None):
         """Draw rows: z2, y from p(y|z2), z1 from p(z1|y, z2), then the mean of p(x|.).
@@ -938,38 +775,34 @@ class CaGeMGenerator(
         Raises
         ------
         ValueError
-            If n_samples is less than 1, y is not in ``classes_``, or z2 has another
-            shape.
+            If n_samples is no positive integer, y is not in ``classes_``, or z2 has
+            another shape.
         """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples} must be at least 1.")
-        rng = check_random_state(self.random_state)
-        model = self.model_
-        codes = None if y is None else check_classes(y, self.classes_, n_samples)
+        fit, _ = self._checked()
+        n_samples = _validation.check_n_samples(n_samples)
+        rng = check_random_state(fit.random_state)
+        z1_dim, z2_dim = fit.model_.z_dims
+        codes = None
+        if y is not None:
+            codes = _validation.check_classes(y, fit.classes_, n_samples)
         if z2 is not None:
-            z2 = self._check_z2(z2, n_samples)
+            z2 = fit._check_z2(z2, n_samples)
         elif codes is None:
-            z2 = rng.standard_normal((n_samples, model.z2_dim))
+            z2 = rng.standard_normal((n_samples, z2_dim))
         else:
-            z2 = self._draw_z2(codes, rng)
+            z2 = fit._draw_z2(codes, rng)
         if codes is None:
-            cumulative = self._prior_y(z2).cumsum(1)
+            cumulative = fit._prior_y(z2).cumsum(1)
             below = cumulative < cumulative[:, -1:] * rng.uniform(size=(n_samples, 1))
             codes = below.sum(1)
-        noise = rng.standard_normal((n_samples, model.z1_dim))
-        inputs = np.column_stack([codes, z2, noise]).astype(np.float32)
-        rows = self._map(
-            inputs,
-            lambda model, v: model.sample(
-                v[:, 0].long(), v[:, 1 : 1 + model.z2_dim], v[:, 1 + model.z2_dim :]
-            ),
-        )
-        return self._like_input(rows), self.classes_[codes]
+        noise = rng.standard_normal((n_samples, z1_dim))
+        return fit._draw(codes, z2, noise), fit.classes_[codes]
 
     def _check_z2(self, z2, n_samples):
-        z2 = check_array(np.atleast_2d(np.asarray(z2)), input_name="z2")
-        z2_dim = self.model_.z2_dim
+        z2, z2_dim = (
+            check_array(np.atleast_2d(z2), input_name="z2"),
+            self.model_.z_dims[1],
+        )
         if z2.shape[1] != z2_dim or len(z2) not in (1, n_samples):
             raise ValueError(
                 f"z2 has shape {z2.shape}: give ({n_samples}, {z2_dim}), a row for "
@@ -985,79 +818,33 @@ class CaGeMGenerator(
 
     def _draw_z2(self, codes, rng):
         """Draw z2 from p(z2|y), by resampling draws of p(z2)."""
-        candidates = rng.standard_normal((N_CANDIDATES, self.model_.z2_dim))
+        candidates = rng.standard_normal((N_CANDIDATES, self.model_.z_dims[1]))
         weight = self._prior_y(candidates).T  # (K, N_CANDIDATES)
         weight = weight + np.finfo(float).tiny  # a cluster that z2 never leads to
-        z2 = np.empty((len(codes), self.model_.z2_dim))
+        z2 = np.empty((len(codes), candidates.shape[1]))
         for k in np.unique(codes):
             here = codes == k
             p = weight[k] / weight[k].sum()
             z2[here] = candidates[rng.choice(len(p), size=here.sum(), p=p)]
         return z2
 
-    def reconstruct(self, X):
-        """Mean of p(x|y, z1) with z1 at its mean and y averaged by q(y|z1, x).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray, in the layout that fit saw
-            In [0, 1] after a fit on uint8.
-        """
-        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
-        return self._like_input(rows)
-
-    def score_samples(self, X):
-        """Lower bound of the log-likelihood of each row, unweighted.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            In nats: the bound with y summed out, a mean over ``n_draws`` draws of z1
-            and z2, or, with ``n_importance_samples`` above 1, the tighter
-            importance-weighted bound of that many draws. The draws are common to all
-            rows and fixed by the fit's seed. With ``binarize``, a Bernoulli's values
-            are drawn against uniform numbers, one per feature and as common and fixed
-            as the rest: for every draw of the bound, once for the importance-weighted
-            one. To score a binarized set of your own, pass that. Under "bernoulli",
-            values outside [0, 1] are clipped, with a warning.
-        """
-        X = self._check(X)
-        if self.likelihood_ == "bernoulli":
-            warn_clipped(X, self._divisor(X), stacklevel=2)
-        return self._bound(X)
-
-    def _objective(self, X):
-        return float(np.mean(self._bound(X)))
-
-    def _bound(self, X):
-        self._validate_params()  # n_importance_samples may have been set since fit
-        k = self.n_importance_samples
-        noise = self._latent_noise(self.n_draws if k == 1 else k)
+    def _bound_of_rows(self, n_draws, n_features):
+        noise = self._common_noise(self._n_means() if n_draws == 1 else n_draws)
         generator = torch.Generator().manual_seed(int(self._seed))
-        n_images = len(noise) if k == 1 else 1
-        threshold = torch.rand((n_images, X.shape[1]), generator=generator)
+        n_images = len(noise) if n_draws == 1 else 1
+        threshold = torch.rand((n_images, n_features), generator=generator)
         uniform = torch.rand(len(noise), generator=generator, dtype=torch.double)
 
         def bound(model, x):
-            if model.p_x.name == "bernoulli":
-                x = x.clamp(0, 1)
             drawn = x.expand(n_images, *x.shape)
-            if model.binarize:
+            if model.binarizes:
                 drawn = (x > threshold[:, None].to(x.device)).to(x.dtype)
             e = noise.to(x.device)
-            if k > 1:
+            if n_draws > 1:
                 return model.importance_weighted_bound(
                     drawn[0], e, uniform.to(x.device)
                 )
             pairs = zip(drawn, e.split(1), strict=True)
             return sum(model.bound(*pair) for pair in pairs) / len(e)
 
-        return self._infer(X, bound)
+        return bound

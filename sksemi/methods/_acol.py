@@ -28,64 +28,38 @@ Objective (eq. 13), by the names that its terms have below:
 """
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
-from sklearn.callback import CallbackSupportMixin
-from sklearn.cluster import KMeans
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional as F
 
-from sksemi._base import DeepEstimator, as_tensor, seeded
-from sksemi._kmeans import named_first
-from sksemi._networks import ACTIVATIONS, Units, _Convolutions, mlp
-from sksemi._training import diverged
+from sksemi._engine.estimator import DeepClusterer, as_tensor
+from sksemi._engine.kmeans import named_kmeans
+from sksemi._engine.training import Loss, diverged
+from sksemi._nn.networks import ACTIVATIONS, Convolutions, Units, custom, mlp
+from sksemi._nn.transformations import check_transformations, reflection, symmetry
 from sksemi._validation import (
+    AUTO,
+    COUNT,
+    NON_NEGATIVE,
     Interval,
     StrOptions,
     _fit_context,
-    in_unit_interval,
 )
 
 # Rows whose features k-means sees.
 _KMEANS_ROWS = 20_000
 _SCORE_ROWS = 8192
 
-# The paper's T_1 to T_8: whether an image is mirrored, and quarter turns after that.
-SYMMETRIES = {
-    "identity": (False, 0),
-    "rotate_90": (False, 1),
-    "rotate_180": (False, 2),
-    "rotate_270": (False, 3),
-    "flip": (True, 0),
-    "flip_rotate_90": (True, 1),
-    "flip_rotate_180": (True, 2),
-    "flip_rotate_270": (True, 3),
-}
-# Signs that features get, for tables: see `reflection`.
-REFLECTIONS = ["identity", *(f"reflect_{p}" for p in range(1, 8))]
-
 
 def split_nodes(z, n_parents):
-    """Activities by parent; the only place that knows which node is whose.
+    """Activities by parent: (n, k * P) -> (n, P, k).
 
-    Parameters
-    ----------
-    z : Tensor of shape (n_rows, n_duplicates * n_parents)
-        Node j is of parent ``j % n_parents``, as the pooling weights of equation 3,
-        identity matrices one under the other, have it.
-    n_parents : int
-
-    Returns
-    -------
-    Tensor of shape (n_rows, n_parents, n_duplicates)
+    The only place that knows which node is whose: node j is of parent ``j % P``, as the
+    pooling weights of equation 3, identity matrices one under the other, have it.
     """
     return z.unflatten(1, (-1, n_parents)).transpose(1, 2)
 
@@ -96,18 +70,10 @@ def log_parents(z):
 
 
 def affinity(b):
-    """How far the nodes of each parent are active on the same rows.
+    """How far the nodes of each parent are active on the same rows: (n, P, k) -> (P,).
 
-    Parameters
-    ----------
-    b : Tensor of shape (n_rows, n_parents, n_duplicates)
-        Non-negative activities.
-
-    Returns
-    -------
-    Tensor of shape (n_parents,)
-        Equation 11 before its mean: the off-diagonal sum of ``N = B' B`` over
-        ``(k - 1) trace N``, in [0, 1]; 0 where all are 0.
+    Equation 11 before its mean: the off-diagonal sum of ``N = B' B`` over
+    ``(k - 1) trace N``, in [0, 1]; 0 where all are 0.
     """
     trace = b.square().sum((0, 2))
     off_diagonal = b.sum(2).square().sum(0) - trace
@@ -115,18 +81,10 @@ def affinity(b):
 
 
 def balance(b):
-    """How equally the nodes of each parent are used.
+    """How equally the nodes of each parent are used: (n, P, k) -> (P,).
 
-    Parameters
-    ----------
-    b : Tensor of shape (n_rows, n_parents, n_duplicates)
-        Non-negative activities.
-
-    Returns
-    -------
-    Tensor of shape (n_parents,)
-        Equation 12 before its mean: with ``v`` the diagonal of ``B' B``,
-        ``((sum v)^2 - sum v^2) / ((k - 1) sum v^2)``, in [0, 1]; 0 where all are 0.
+    Equation 12 before its mean: with ``v`` the diagonal of ``B' B``,
+    ``((sum v)^2 - sum v^2) / ((k - 1) sum v^2)``, in [0, 1]; 0 where all are 0.
     """
     v = b.square().sum(0)  # (P, k)
     v = v / v.sum(1, keepdim=True).clamp(min=1e-12)
@@ -134,86 +92,34 @@ def balance(b):
     return (v.sum(1).square() - square) / ((b.shape[2] - 1) * square).clamp(min=1e-12)
 
 
-def symmetry(name, image_shape):
-    """Rotation or mirror image as a permutation of pixels.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``SYMMETRIES``.
-    image_shape : tuple of (channels, height, width)
-
-    Returns
-    -------
-    Tensor of shape (C * H * W,) of int64
-        ``x[:, index]`` are the transformed images.
-    """
-    mirrored, turns = SYMMETRIES[name]
-    index = torch.arange(math.prod(image_shape)).view(image_shape)
-    index = index.flip(2) if mirrored else index
-    return torch.rot90(index, turns, (1, 2)).flatten()
+def count_nodes(n_duplicates, n_labels):
+    """Nodes of each parent, at least one for each label."""
+    if n_duplicates == "auto":
+        return max(20, 2 * n_labels)
+    if n_duplicates < n_labels:
+        raise ValueError(
+            f"n_duplicates={n_duplicates} is less than the {n_labels} labels in y, "
+            f"each of which needs a node: set n_duplicates={n_labels} or more, or "
+            '"auto".'
+        )
+    return n_duplicates
 
 
-def reflection(name, n_features):
-    """Signs by which a table's centered features are multiplied.
-
-    Parameters
-    ----------
-    name : str
-        An entry of ``REFLECTIONS``; "reflect_p" turns the sign of feature j where the
-        binary digits of p and of j + 1 share an odd number of ones.
-    n_features : int
-
-    Returns
-    -------
-    Tensor of shape (n_features,)
-    """
-    p = REFLECTIONS.index(name)
-    return torch.tensor(
-        [(-1.0) ** (p & (j + 1)).bit_count() for j in range(n_features)]
-    )
-
-
-def auto_transformations(n_features, image_shape):
-    """Names of the transformations that suit the rows.
-
-    Parameters
-    ----------
-    n_features : int
-    image_shape : tuple of (channels, height, width) or None
-
-    Returns
-    -------
-    tuple of str
-        The paper's eight for square images; the four that keep the shape of others;
-        up to eight different reflections for tables.
-    """
-    if image_shape is None:
-        return tuple(REFLECTIONS[: min(8, 2 ** n_features.bit_length())])
-    if image_shape[1] == image_shape[2]:
-        return tuple(SYMMETRIES)
-    return tuple(name for name, (_, turns) in SYMMETRIES.items() if turns % 2 == 0)
+def check_rates(dropout):
+    """Three rates of dropout, as a tuple."""
+    if len(dropout) != 3 or not all(0 <= rate < 1 for rate in dropout):
+        raise ValueError(
+            f"dropout={dropout!r} must be three rates from 0 to below 1: after the "
+            "first pooling, after the second, and on F."
+        )
+    return dropout
 
 
 def share_clusters(n_clusters, label_parents, parent_counts):
     """Parent of each cluster, so that parents have about as many each.
 
-    Parameters
-    ----------
-    n_clusters : int
-    label_parents : list of int
-        Parents of the clusters that labels name, which come first.
-    parent_counts : list of int
-        Rows of each parent; none gets more clusters than rows.
-
-    Returns
-    -------
-    list of int, of length n_clusters
-
-    Raises
-    ------
-    ValueError
-        If a parent would have no cluster.
+    ``label_parents`` are those of the clusters that labels name, which come first; no
+    parent gets more clusters than it has rows (``parent_counts``), or none.
     """
     n_parents = len(parent_counts)
     counts = np.bincount(label_parents, minlength=n_parents)
@@ -234,69 +140,11 @@ def share_clusters(n_clusters, label_parents, parent_counts):
     return [*label_parents, *sorted(added)]
 
 
-def kmeans_centers(features, n_clusters, means, n_init, rng):
-    """Centers of k-means, those that labels name first.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_rows, n_features)
-    n_clusters : int
-    means : ndarray of shape (n_named, n_features)
-        Means of labeled rows, where the first ``n_named`` clusters start; the others
-        start from the centers, of ``n_init`` k-means++ starts' best, that fall to no
-        mean.
-    n_init : int
-    rng : RandomState
-
-    Returns
-    -------
-    centers : ndarray of shape (n_clusters, n_features) of float64
-    scatter : float
-        Mean squared distance of a row to its center.
-    """
-    n_named = len(means)
-    if n_named < n_clusters:
-        kmeans = KMeans(n_clusters, n_init=n_init, random_state=rng).fit(features)
-    if n_named:
-        start = means
-        if n_named < n_clusters:
-            centers = kmeans.cluster_centers_
-            free = named_first(centers, means)[n_named:]
-            start = np.concatenate([means, centers[free]])
-        start = start.astype(features.dtype)
-        kmeans = KMeans(n_clusters, init=start, n_init=1).fit(features)
-    # Once more and exactly: threads sum a cluster's rows in any order.
-    centers = kmeans.cluster_centers_.astype(np.float64)
-    inertia = 0.0
-    for k in np.unique(kmeans.labels_):
-        rows = features[kmeans.labels_ == k]
-        centers[k] = rows.mean(0, dtype=np.float64)
-        square = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
-        inertia += max(square - len(rows) * np.square(centers[k]).sum(), 0.0)
-    return centers, inertia / len(features)
-
-
 def convolutions(image_shape, feature_dim, activation, dropout, *, bfloat16):
     """Table 2 of the paper up to F, for any image from 8x8 pixels up.
 
-    Where it would leave less than 4x4 pixels, the second pooling is left out.
-
-    Parameters
-    ----------
-    image_shape : tuple of (channels, height, width)
-    feature_dim : int
-        Width of the dense layer, 2048 in the paper.
-    activation : callable
-        Makes an activation module.
-    dropout : sequence of float
-        Rates after the first and the second pooling.
-    bfloat16 : bool
-        Whether training computes in bfloat16.
-
-    Returns
-    -------
-    nn.Module
-        From (n, C, H, W) to (n, feature_dim).
+    (n, C, H, W) -> (n, feature_dim). Where it would leave less than 4x4 pixels, the
+    second pooling is left out. ``dropout`` are the rates after the two poolings.
     """
     n_in, *sides = image_shape
     layers = []
@@ -310,7 +158,7 @@ def convolutions(image_shape, feature_dim, activation, dropout, *, bfloat16):
         n_in = n_out
     n_left = n_in * math.prod(sides)
     layers += [nn.Flatten(), nn.Linear(n_left, feature_dim), activation()]
-    return _Convolutions(layers, bfloat16)
+    return Convolutions(layers, bfloat16)
 
 
 def glorot_uniform(module):
@@ -323,82 +171,62 @@ def glorot_uniform(module):
 class ACOL(nn.Module):
     """Networks g (rows to F) and nodes (F to Z), the loss over a batch, and k-means."""
 
-    def __init__(
-        self,
-        *,
-        n_features,
-        image_shape,
-        n_clusters,
-        n_labels,
-        network,
-        hidden_layer_sizes,
-        activation,
-        bfloat16,
-        feature_dim,
-        dropout,
-        n_parents,
-        n_duplicates,
-        transformations,
-        standardize,
-        weights,
-        frobenius_of,
-        kmeans_n_init,
-    ):
+    def __init__(self, config):
         super().__init__()
-        self.image_shape = image_shape
-        self.n_clusters, self.n_labels = n_clusters, n_labels
-        self.feature_dim = feature_dim
-        self.n_parents, self.n_duplicates = n_parents, n_duplicates
-        self.transformations = transformations
-        self.standardize = standardize
-        self.weights = weights
-        self.frobenius_of = frobenius_of
-        self.kmeans_n_init = kmeans_n_init
-        act = ACTIVATIONS[activation]
-        if network == "conv":
+        self.config = config
+        n_features, n_clusters = config.n_features, config.n_clusters
+        dim, n_parents = config.F_dim, config.n_parents
+        self.n_features_out = dim
+        # None with real parents
+        self.transformations = config.pseudo_parents
+        act = ACTIVATIONS[config.activation]
+        *rates, rate = config.dropout_rates
+        if config.network == "conv":
             self.g = nn.Sequential(
-                nn.Unflatten(1, image_shape),
+                nn.Unflatten(1, config.image_shape),
                 convolutions(
-                    image_shape, feature_dim, act, dropout[:2], bfloat16=bfloat16
+                    config.image_shape, dim, act, rates, bfloat16=config.bfloat16
                 ),
             )
-        elif network == "mlp":
-            sizes = [n_features, *hidden_layer_sizes, feature_dim]
+        elif config.network == "mlp":
+            sizes = [n_features, *config.hidden_layer_sizes, dim]
             self.g = mlp(sizes, act, activate_last=True)
         else:
-            self.g = network(n_features, feature_dim)
-        self.dropout = nn.Dropout(dropout[2])
-        self.nodes = nn.Linear(feature_dim, n_parents * n_duplicates)
-        if isinstance(network, str):
+            self.g = custom(config.network, n_features, dim)
+        self.drop = nn.Dropout(rate)
+        self.nodes = nn.Linear(dim, n_parents * config.n_nodes)
+        if isinstance(config.network, str):
             self.g.apply(glorot_uniform)
         glorot_uniform(self.nodes)
-        if transformations is not None:
+        if self.transformations is not None:
             self._prepare_transformations(n_features)
         # Learned from the data before the first epoch.
         self.units = Units(n_features)
         # Learned from the features after training.
-        centers = torch.zeros(n_clusters, feature_dim, dtype=torch.double)
+        centers = torch.zeros(n_clusters, dim, dtype=torch.double)
         self.register_buffer("centers", centers)
         self.register_buffer("scatter", torch.ones(n_parents, dtype=torch.double))
         # Whose each cluster is; without real parents all are of the identity.
         self.register_buffer("cluster_parents", torch.zeros(n_clusters).long())
-        node_clusters = torch.zeros(n_parents, n_duplicates).long()
+        node_clusters = torch.zeros(n_parents, config.n_nodes).long()
         self.register_buffer("node_clusters", node_clusters)
         self._share_nodes()
 
     def _prepare_transformations(self, n_features):
         names = [t if isinstance(t, str) else "identity" for t in self.transformations]
-        if self.image_shape is None:
+        if self.config.image_shape is None:
             table = torch.stack([reflection(name, n_features) for name in names])
         else:
-            table = torch.stack([symmetry(name, self.image_shape) for name in names])
+            table = torch.stack(
+                [symmetry(name, self.config.image_shape) for name in names]
+            )
         self.register_buffer("table", table, persistent=False)
 
     def _share_nodes(self):
         """Nodes of each parent to its clusters in turn, -1 where it has none."""
-        nodes = torch.arange(self.n_duplicates)
+        nodes = torch.arange(self.node_clusters.shape[1])
         shared = torch.full_like(self.node_clusters, -1)
-        for p in range(self.n_parents):
+        for p in range(self.config.n_parents):
             own = (self.cluster_parents == p).nonzero()[:, 0]
             if len(own):
                 shared[p] = own[nodes.to(own.device) % len(own)]
@@ -408,7 +236,7 @@ class ACOL(nn.Module):
 
     def standardized(self, x):
         """Rows in the data's units: (n, n_features) -> (n, n_features)."""
-        return self.units(x) if self.standardize else x
+        return self.units(x) if self.config.standardize else x
 
     def transformed(self, x, t):
         """Each row under the transformation that t (n,) names, standardized."""
@@ -416,16 +244,16 @@ class ACOL(nn.Module):
             every = [self._called(name, x) for name in self.transformations]
             x = torch.stack(every, 1)[torch.arange(len(x), device=x.device), t]
         x = self.standardized(x)
-        if self.image_shape is None:
+        if self.config.image_shape is None:
             return x * self.table[t]
         return x.gather(1, self.table[t])
 
     def _called(self, transformation, x):
         if isinstance(transformation, str):
             return x
-        if self.image_shape is None:
+        if self.config.image_shape is None:
             return transformation(x)
-        return transformation(x.unflatten(1, self.image_shape)).flatten(1)
+        return transformation(x.unflatten(1, self.config.image_shape)).flatten(1)
 
     def encode(self, x):
         """Features F of rows as they are: (n, n_features) -> (n, feature_dim)."""
@@ -433,39 +261,38 @@ class ACOL(nn.Module):
 
     def activities(self, features):
         """Z by parent: (n, feature_dim) -> (n, P, k)."""
-        return split_nodes(self.nodes(features), self.n_parents)
+        return split_nodes(self.nodes(features), self.config.n_parents)
 
     # ------------------------------------------------------------------- training
 
-    def loss(self, x, y, epoch, parents=None):
-        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y.
+    def loss(self, batch, epoch):
+        """Terms and monitors of a batch, whose first rows have labels.
 
         Those rows are untransformed, and come on top of the paper's batch: they are in
         no cross-entropy of parents, which they would throw out of balance.
         """
-        n = len(y)
+        x, y, n = batch.x, batch.y, len(batch.y)
         if self.transformations is None:
-            x = self.standardized(x)
+            x, parents = self.standardized(x), batch.parents
         else:
-            drawn = torch.randint(self.n_parents, (len(x) - n,), device=x.device)
+            n_drawn = len(x) - n
+            drawn = torch.randint(self.config.n_parents, (n_drawn,), device=x.device)
             parents = torch.cat([torch.zeros_like(y), drawn])
             x = self.transformed(x, parents)
-        z = self.activities(self.dropout(self.g(x)))  # (n, P, k)
+        z = self.activities(self.drop(self.g(x)))  # (n, P, k)
         b = z.relu()
         log_y = log_parents(z[n:])  # (n_pool, P)
-        penalized = b if self.frobenius_of == "B" else z
+        penalized = b if self.config.frobenius_of == "B" else z
         terms = {
             "cross_entropy": F.nll_loss(log_y, parents[n:]),
             "affinity": affinity(b).mean(),
             "balance": 1 - balance(b).mean(),
             "frobenius": penalized.square().sum(),
         }
-        if self.n_labels:
+        if self.config.n_labels:
             terms["label"] = self.label_loss(z[:n], y, parents[:n])
         right = log_y.detach().argmax(1) == parents[n:]
-        return {name: self.weights[name] * term for name, term in terms.items()}, {
-            "parent_accuracy": right.float().mean()
-        }
+        return Loss(terms, {"parent_accuracy": right.float().mean()})
 
     def label_loss(self, z, y, parents):
         """Cross-entropy of the class within the row's parent, nodes pooled by class."""
@@ -476,19 +303,18 @@ class ACOL(nn.Module):
         of_class = torch.where(named, z, torch.finfo(z.dtype).min / 4)
         return (z.logsumexp(1) - of_class.logsumexp(1)).mean()
 
-    def before_epoch(self, batches, epoch):
+    def before_epoch(self, data, epoch):
         """Units of the data, and with real parents whose each cluster is."""
         if self.transformations is None:
-            self._share_clusters(batches)
-        if epoch == 0 and self.standardize:
+            self._share_clusters(data.codes, data.parents)
+        if epoch == 0 and self.config.standardize:
             # One mean for all pixels, so that it does not matter where they are.
-            self.units.fit(batches, pooled=self.image_shape is not None)
+            self.units.fit(data, pooled=self.config.image_shape is not None)
 
-    def _share_clusters(self, batches):
-        y, parents = batches.y, batches.parents
+    def _share_clusters(self, codes, parents):
         of_label = []
-        for label in range(self.n_labels):
-            own = parents[y == label].unique().tolist()
+        for label in range(self.config.n_labels):
+            own = parents[codes == label].unique().tolist()
             if len(own) > 1:
                 raise ValueError(
                     f"Rows of one label of y (number {label} in their order, from 0) "
@@ -497,44 +323,43 @@ class ACOL(nn.Module):
                     "names in different parents."
                 )
             of_label += own
-        counts = parents.bincount(minlength=self.n_parents).tolist()
-        shared = share_clusters(self.n_clusters, of_label, counts)
+        counts = parents.bincount(minlength=self.config.n_parents).tolist()
+        shared = share_clusters(self.config.n_clusters, of_label, counts)
         self.cluster_parents.copy_(torch.tensor(shared))
         self._share_nodes()
 
     @torch.no_grad()
-    def after_training(self, batches):
+    def after_training(self, data):
         """Cluster F of the untransformed rows by k-means, within each parent."""
         self.eval()
         rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
-        parents = batches.parents
+        parents, n_labels = data.parents, self.config.n_labels
         if self.transformations is not None:
-            parents = torch.zeros_like(batches.y)
+            parents = torch.zeros_like(data.codes)
         chosen = self._choose_rows(parents, rng)
-        features, of_row, first = [], [], 0
-        sums = self.centers.new_zeros(self.n_labels + 1, self.feature_dim)
-        for x, y in batches:
-            last = first + len(x)
-            here = chosen[first:last]
-            f = self.encode(x[here | (y >= 0)])
-            sums.index_add_(0, y[here | (y >= 0)] + 1, f.double())
-            features.append(f[here[here | (y >= 0)]].cpu())
-            of_row.append(parents[first:last][here].cpu())
-            first = last
+        features, of_row = [], []
+        sums = self.centers.new_zeros(n_labels + 1, self.n_features_out)
+        for part in data.parts():
+            here = chosen[part.index]
+            read = here | (part.codes >= 0)
+            f = self.encode(part.x[read])
+            sums.index_add_(0, part.codes[read] + 1, f.double())
+            features.append(f[here[read]].cpu())
+            of_row.append(parents[part.index][here].cpu())
         features = torch.cat(features).numpy()
         of_row = torch.cat(of_row).numpy()
-        counts = (batches.y + 1).bincount(minlength=self.n_labels + 1)
+        counts = (data.codes + 1).bincount(minlength=n_labels + 1)
         means = (sums / counts[:, None].clamp(min=1))[1:].cpu().numpy()
         if not (np.isfinite(features).all() and np.isfinite(means).all()):
             raise diverged("The trained network is non-finite")
         of_cluster = self.cluster_parents.cpu().numpy()
         for p in np.unique(of_cluster):
             clusters = np.flatnonzero(of_cluster == p)
-            centers, scatter = kmeans_centers(
+            centers, scatter = named_kmeans(
                 features[of_row == p],
                 len(clusters),
-                means[clusters[clusters < self.n_labels]],
-                self.kmeans_n_init,
+                means[clusters[clusters < n_labels]],
+                self.config.kmeans_n_init,
                 rng,
             )
             self.centers[clusters] = torch.from_numpy(centers).to(self.centers)
@@ -546,7 +371,7 @@ class ACOL(nn.Module):
         if len(parents) <= _KMEANS_ROWS:
             return chosen
         present = parents.unique().tolist()  # transformed rows are not clustered
-        n_each = max(_KMEANS_ROWS // len(present), self.n_clusters)
+        n_each = max(_KMEANS_ROWS // len(present), self.config.n_clusters)
         for p in present:
             own = (parents == p).nonzero()[:, 0].cpu().numpy()
             left_out = rng.permutation(own)[n_each:]
@@ -555,7 +380,7 @@ class ACOL(nn.Module):
 
     # ----------------------------------------------- what the estimator asks for
 
-    def predict(self, x):
+    def predict_proba(self, x):
         """Probability of each cluster: (n, n_features) -> (n, K), float64."""
         return self.log_probabilities(self.encode(x)).exp()
 
@@ -565,7 +390,7 @@ class ACOL(nn.Module):
         near = -distance.square() / self.scatter[self.cluster_parents]
         if self.transformations is not None:
             return near.log_softmax(1)
-        own = F.one_hot(self.cluster_parents, self.n_parents).bool()  # (K, P)
+        own = F.one_hot(self.cluster_parents, self.config.n_parents).bool()  # (K, P)
         inside = near[:, :, None].masked_fill(~own, -torch.inf).logsumexp(1)  # (n, P)
         log_y = log_parents(self.activities(features).double())
         return near + (log_y - inside)[:, self.cluster_parents]
@@ -579,13 +404,7 @@ class ACOL(nn.Module):
         return torch.cat([features, error], 1)
 
 
-class ACOLClusterer(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    DeepEstimator,
-):
+class ACOLClusterer(DeepClusterer):
     """Clusters from pseudo supervision: auto-clustering output layer.
 
     Clusters images without any label: a network learns to tell by which rotation or
@@ -781,24 +600,18 @@ class ACOLClusterer(
     _pool = "all"
 
     _parameter_constraints = {
-        **DeepEstimator._parameter_constraints,
-        "n_duplicates": [
-            Interval(Integral, 2, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "transformations": ["array-like", StrOptions({"auto"})],
-        "feature_dim": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
+        **DeepClusterer._parameter_constraints,
+        "n_duplicates": [Interval(Integral, 2, None, closed="left"), AUTO],
+        "transformations": ["array-like", AUTO],
+        "feature_dim": [COUNT, AUTO],
         "dropout": ["array-like"],
-        "cross_entropy_weight": [Interval(Real, 0, None, closed="left")],
-        "affinity_weight": [Interval(Real, 0, None, closed="left")],
-        "balance_weight": [Interval(Real, 0, None, closed="left")],
-        "frobenius_weight": [Interval(Real, 0, None, closed="left")],
-        "label_weight": [Interval(Real, 0, None, closed="left")],
+        "cross_entropy_weight": [NON_NEGATIVE],
+        "affinity_weight": [NON_NEGATIVE],
+        "balance_weight": [NON_NEGATIVE],
+        "frobenius_weight": [NON_NEGATIVE],
+        "label_weight": [NON_NEGATIVE],
         "frobenius_of": [StrOptions({"B", "Z"})],
-        "kmeans_n_init": [Interval(Integral, 1, None, closed="left")],
+        "kmeans_n_init": [COUNT],
     }
 
     def __init__(
@@ -889,109 +702,26 @@ class ACOLClusterer(
             If the loss becomes non-finite. After any error the estimator is as it
             was before the call.
         """
-        return self._fit_or_restore(X, y, parents)
+        return self._fit(X, y, parents)
 
-    def _check_data(self, X):
-        inside = in_unit_interval(X, self.scale_)
-        self._standardize = self._image_shape is None or not inside
-        self._transformations = None
-        if not hasattr(self, "parents_"):
-            self._transformations = self._check_transformations(X)
-
-    def _check_transformations(self, X):
-        """Names and callables of the pseudo parents, tried on some rows."""
-        shape = self._image_shape
-        if isinstance(self.transformations, str):
-            return auto_transformations(self.n_features_in_, shape)
-        known = REFLECTIONS if shape is None else list(SYMMETRIES)
-        listed = tuple(self.transformations)
-        if len(listed) < 2:
-            raise ValueError(
-                f"transformations={list(listed)!r} must have at least two entries, "
-                'the first being "identity".'
+    def _module_config(self, rows, config, weights):
+        pseudo_parents = None
+        if rows.parents is None:
+            x = as_tensor(rows.X[:8]).to(torch.float32) / self._divisor(rows.X)
+            pseudo_parents = check_transformations(
+                config["transformations"], x, rows.image_shape
             )
-        for name in listed:
-            if not (callable(name) or (isinstance(name, str) and name in known)):
-                kind = "a table" if shape is None else "images"
-                raise ValueError(
-                    f"transformations has the entry {name!r}; for {kind}, use "
-                    f"callables or names among {known}."
-                )
-            quarter = isinstance(name, str) and name.endswith(("_90", "_270"))
-            if quarter and shape[1] != shape[2]:
-                raise ValueError(
-                    f'transformations has "{name}", but X holds images of '
-                    f"{shape[1]}x{shape[2]}, which a quarter turn would not leave "
-                    f'{shape[1]}x{shape[2]}. Use transformations="auto" (flips and '
-                    "the half turn), or pad or crop the images to squares."
-                )
-        self._try_callables(X, listed)
-        return tuple(str(name) if isinstance(name, str) else name for name in listed)
-
-    def _try_callables(self, X, listed):
-        x = as_tensor(X[:8]).to(torch.float32) / self._divisor(X)
-        if self._image_shape is not None:
-            x = x.unflatten(1, self._image_shape)
-        first = listed[0]
-        with seeded(None, torch.device("cpu")):  # they may draw
-            for i, function in enumerate(listed):
-                if isinstance(function, str):
-                    continue
-                result = function(x.clone())
-                shape = getattr(result, "shape", None)
-                floats = isinstance(result, torch.Tensor) and result.is_floating_point()
-                if shape != x.shape or not floats:
-                    raise ValueError(
-                        f"transformations[{i}], {function!r}, returned "
-                        f"{type(result).__name__} of shape {shape} for a batch of "
-                        f"shape {tuple(x.shape)}; it must return a float tensor of "
-                        "the shape it was given."
-                    )
-            same = first == "identity" or (callable(first) and first(x).equal(x))
-        if not same:
-            raise ValueError(
-                "The first of transformations must leave rows as they are: put "
-                '"identity" first.'
-            )
-
-    def _module_arguments(self, device):
-        n_duplicates = self.n_duplicates
-        if n_duplicates == "auto":
-            n_duplicates = max(20, 2 * self._n_labels)
-        elif n_duplicates < self._n_labels:
-            raise ValueError(
-                f"n_duplicates={n_duplicates} is less than the {self._n_labels} labels "
-                f"in y, each of which needs a node: set n_duplicates={self._n_labels} "
-                'or more, or "auto".'
-            )
-        dropout = tuple(np.asarray(self.dropout).tolist())
-        if len(dropout) != 3 or not all(0 <= rate < 1 for rate in dropout):
-            raise ValueError(
-                f"dropout={self.dropout!r} must be three rates from 0 to below 1: "
-                "after the first pooling, after the second, and on F."
-            )
-        architecture = self._architecture(device)
-        feature_dim = self.feature_dim
-        if feature_dim == "auto":
-            feature_dim = 2048 if architecture["network"] == "conv" else 256
-        parents = getattr(self, "parents_", self._transformations)
-        names = ("cross_entropy", "affinity", "balance", "frobenius", "label")
+        names = rows.parent_names if pseudo_parents is None else pseudo_parents
+        wide = 2048 if config["network"] == "conv" else 256
+        F_dim = config["feature_dim"]
         return {
-            **architecture,
-            "feature_dim": feature_dim,
-            "dropout": dropout,
-            "n_parents": len(parents),
-            "n_duplicates": n_duplicates,
-            "transformations": self._transformations,
-            "standardize": bool(self._standardize),
-            "weights": self._weights(names),
-            "frobenius_of": self.frobenius_of,
-            "kmeans_n_init": self.kmeans_n_init,
+            "n_nodes": count_nodes(config["n_duplicates"], rows.n_labels),
+            "dropout_rates": check_rates(config["dropout"]),
+            "F_dim": wide if F_dim == "auto" else F_dim,
+            "n_parents": len(names),
+            "pseudo_parents": pseudo_parents,
+            "standardize": rows.image_shape is None or not rows.in_unit_interval,
         }
-
-    @property
-    def _n_features_out(self):
-        return self.model_.feature_dim
 
     @property
     def cluster_centers_(self):
@@ -1023,20 +753,6 @@ class ACOLClusterer(
         """
         return self.fit(X, y, parents).labels_
 
-    def transform(self, X):
-        """Features F of the untransformed rows, in which k-means clusters.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples, feature_dim)
-            Of the type of X if that is a float, else float32.
-        """
-        return self._features(X)
-
     def activations(self, X, transformation=0):
         """Activities Z of the softmax nodes, parent by parent.
 
@@ -1057,12 +773,14 @@ class ACOLClusterer(
         ValueError
             If there is no transformation of that number.
         """
-        X = self._check(X)
-        number = 1 if self.model_.transformations is None else self.model_.n_parents
-        if not 0 <= transformation < number:
+        fit, X = self._checked(X)
+        n_parents = fit._config["n_parents"]
+        number = 1 if fit.model_.transformations is None else n_parents
+        is_number = isinstance(transformation, Integral)
+        if not is_number or not 0 <= transformation < number:
             raise ValueError(
-                f"transformation={transformation} must be from 0 to {number - 1}, a "
-                "position in transformations."
+                f"transformation={transformation!r} must be an integer from 0 to "
+                f"{number - 1}, a position in transformations."
             )
 
         def activities(model, x):
@@ -1071,7 +789,7 @@ class ACOLClusterer(
             t = torch.full((len(x),), transformation, device=x.device)
             return model.activities(model.g(model.transformed(x, t)))
 
-        return self._infer(X, activities)
+        return fit._infer(X, activities)
 
     def _objective(self, X):
         """Part of the scatter of F that the clusters explain; 0 if F is constant."""

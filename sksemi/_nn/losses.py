@@ -22,32 +22,6 @@ def categorical_kl_to_uniform(logits):
     return math.log(logits.shape[-1]) - entropy
 
 
-def named_rows(labels, logits, n_named):
-    """Weight 0 for unlabeled rows that sit in a cluster no label names.
-
-    Nearest-neighbor assignment knows only the labeled classes; without this weight
-    a cluster that no label names would lose all its rows to them.
-
-    Parameters
-    ----------
-    labels : Tensor of shape (n_labeled,)
-        Labels of the first rows of the batch.
-    logits : Tensor of shape (n_rows, n_clusters)
-        The network's present belief.
-    n_named : int
-        The first ``n_named`` clusters carry labels.
-
-    Returns
-    -------
-    Tensor of shape (n_rows,)
-        1 or 0, without gradient.
-    """
-    weight = (logits.detach().argmax(1) < n_named).to(logits.dtype)
-    return torch.cat(
-        [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
-    )
-
-
 def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
     """Label of each query by distance-weighted vote of its nearest neighbors.
 

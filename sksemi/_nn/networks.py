@@ -1,11 +1,11 @@
 """Networks: an mlp, a convolutional encoder and its mirror, or the user's own."""
 
+import copy
 import functools
 import itertools
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 ACTIVATIONS = {
     "leaky_relu": functools.partial(nn.LeakyReLU, 0.2),
@@ -15,6 +15,14 @@ ACTIVATIONS = {
 }
 
 MIN_IMAGE_SIDE = 8
+
+
+class SideBySide(nn.Sequential):
+    """Layers in sequence, over (n_rows, .) inputs side by side."""
+
+    def forward(self, *inputs):
+        """Output for the inputs: (n_rows, n_out)."""
+        return super().forward(torch.cat(inputs, 1))
 
 
 def mlp(sizes, activation, *, activate_last=False, batch_norm=False):
@@ -42,6 +50,56 @@ def mlp(sizes, activation, *, activate_last=False, batch_norm=False):
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
             layers.append(activation())
     return nn.Sequential(*layers)
+
+
+class Dense(nn.Module):
+    """Dense layers, batch normalized and activated, over several inputs at once.
+
+    The first layer is a sum over inputs that broadcast against each other: x (n, .),
+    one-hot y (K, 1, .) and z (n, .) or (K, n, .) give (K, n, .) with no row of x
+    multiplied twice. ``inputs`` are the sizes of the inputs, or modules that map one to
+    ``sizes[0]`` columns.
+
+    Parameters
+    ----------
+    inputs : list of int or nn.Module
+    sizes : sequence of int
+    activation : callable
+        Makes an activation module.
+    bfloat16 : bool
+        Whether training multiplies in bfloat16; the result is float32 in any case.
+    """
+
+    def __init__(self, inputs, sizes, activation, bfloat16):
+        super().__init__()
+        # batch norm has an offset: no bias
+        self.first = nn.ModuleList(
+            nn.Linear(source, sizes[0], bias=False)
+            if isinstance(source, int)
+            else source
+            for source in inputs
+        )
+        layers = [nn.BatchNorm1d(sizes[0]), activation()]
+        for i in range(1, len(sizes)):
+            layers += [
+                nn.Linear(sizes[i - 1], sizes[i], bias=False),
+                nn.BatchNorm1d(sizes[i]),
+                activation(),
+            ]
+        self.rest = nn.Sequential(*layers)
+        self.bfloat16 = bfloat16
+
+    def forward(self, *inputs):
+        """Output for inputs (..., .): (..., sizes[-1])."""
+        with in_bfloat16(inputs[0], self.bfloat16 and self.training):
+            h = sum(layer(v) for layer, v in zip(self.first, inputs, strict=True))
+            h = self.rest(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
+        return h.float()
+
+
+def in_bfloat16(x, enabled):
+    """Context in which products on the device of a tensor are in bfloat16."""
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=enabled)
 
 
 def _padding(side, kernel, stride):
@@ -85,7 +143,7 @@ def conv_sides(side, layers):
     return sides
 
 
-class _Convolutions(nn.Module):
+class Convolutions(nn.Module):
     """Runs a convolutional stack, in bfloat16 while training where asked to."""
 
     def __init__(self, layers, bfloat16):
@@ -96,9 +154,7 @@ class _Convolutions(nn.Module):
     def forward(self, x):
         x = x.contiguous(memory_format=torch.channels_last)
         # Inference stays in float32: there the result matters more than the time.
-        with torch.autocast(
-            x.device.type, torch.bfloat16, enabled=self.bfloat16 and self.training
-        ):
+        with in_bfloat16(x, self.bfloat16 and self.training):
             x = self.layers(x)
         return x.float().flatten(1)
 
@@ -149,7 +205,7 @@ class ConvEncoder(nn.Module):
                 activation(),
             ]
             n_in = filters
-        self.convolutions = _Convolutions(stack, bfloat16)
+        self.convolutions = Convolutions(stack, bfloat16)
 
     def forward(self, x):
         """Features of flattened images: (n, C * H * W) -> (n, out_features)."""
@@ -201,11 +257,121 @@ class ConvDecoder(nn.Module):
                 ]
             else:
                 stack.append(nn.ConvTranspose2d(*layer))
-        self.convolutions = _Convolutions(stack, bfloat16)
+        self.convolutions = Convolutions(stack, bfloat16)
 
     def forward(self, h):
         """Flattened images from features: (n, in_features) -> (n, C * H * W)."""
         return self.convolutions(h[:, :, None, None])
+
+
+def encoder(config, layers, out_features, activation, *, bias=False):
+    """Network from rows to features, by a config's ``network``.
+
+    Parameters
+    ----------
+    config : namespace
+        With ``network``, ``n_features``, ``image_shape``, ``hidden_layer_sizes`` and
+        ``bfloat16``.
+    layers : sequence of (filters, kernel, stride)
+        Of "conv": see `ConvEncoder`.
+    out_features : int
+    activation : callable
+        Makes an activation module.
+    bias : bool, default=False
+        Whether the convolutions of "conv" have offsets.
+
+    Returns
+    -------
+    nn.Module
+        From (n_rows, n_features) to (n_rows, out_features).
+    """
+    if config.network == "conv":
+        return ConvEncoder(
+            config.image_shape,
+            layers,
+            out_features,
+            activation,
+            bias=bias,
+            bfloat16=config.bfloat16,
+        )
+    if config.network == "mlp":
+        sizes = [config.n_features, *config.hidden_layer_sizes, out_features]
+        return mlp(sizes, activation, activate_last=True, batch_norm=True)
+    return custom(config.network, config.n_features, out_features)
+
+
+def decoder(config, layers, in_features, activation, *, bias=False):
+    """Network from features to rows, the mirror of `encoder`.
+
+    Parameters
+    ----------
+    config : namespace
+        See `encoder`.
+    layers : sequence of (filters, kernel, stride)
+        Those of the encoder, in its order.
+    in_features : int
+    activation : callable
+        Makes an activation module for "mlp".
+    bias : bool, default=False
+        Whether the layers of "conv" with batch norm have offsets.
+
+    Returns
+    -------
+    nn.Module
+        From (n_rows, in_features) to (n_rows, n_features).
+    """
+    if config.network == "conv":
+        return ConvDecoder(
+            in_features,
+            layers,
+            config.image_shape,
+            bias=bias,
+            bfloat16=config.bfloat16,
+        )
+    if config.network == "mlp":
+        sizes = [in_features, *config.hidden_layer_sizes[::-1], config.n_features]
+        return mlp(sizes, activation)
+    return custom(config.network, in_features, config.n_features)
+
+
+def custom(network, in_features, out_features):
+    """Make and try a network of the user's own.
+
+    Parameters
+    ----------
+    network : callable
+        From ``in_features`` and ``out_features`` to an ``nn.Module`` on rows.
+    in_features : int
+    out_features : int
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ValueError
+        If it is no module, or its output has another shape.
+    """
+    module = network(in_features, out_features)
+    must = (
+        f"network({in_features}, {out_features}) must return an nn.Module that maps "
+        f"(n_rows, {in_features}) to (n_rows, {out_features})"
+    )
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"{must}; it returned {type(module).__name__}.")
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        with torch.no_grad():
+            result = module.eval()(torch.zeros(2, in_features))
+    except Exception as error:
+        raise ValueError(f"{must}; on two rows of zeros it failed: {error}") from error
+    for part, training in modes:
+        part.training = training
+    shape = tuple(getattr(result, "shape", ()))
+    if shape != (2, out_features):
+        raise ValueError(f"{must}; on two rows of zeros it returned shape {shape}.")
+    return module
 
 
 class Units(nn.Module):
@@ -229,23 +395,24 @@ class Units(nn.Module):
         """Rows in the data's units: (n, n_features) -> the same."""
         return self.location + self.unit * h
 
-    def fit(self, batches, *, pooled=False):
+    @torch.no_grad()
+    def fit(self, data, *, pooled=False):
         """Learn mean and unit, the mean deviation over features, from all rows.
 
         Parameters
         ----------
-        batches : iterable of (x, y)
-            Read twice; ``x`` is (n_rows, n_features).
+        data : Data
+            Read twice, in parts.
         pooled : bool, default=False
             Whether all features have one mean, and the unit is the deviation from it.
         """
         n, total = 0, 0
-        for x, _ in batches:
-            n, total = n + len(x), total + x.double().sum(0)
+        for part in data.parts():
+            n, total = n + len(part.x), total + part.x.double().sum(0)
         mean = total / n
         if pooled:
             mean = mean.mean()
-        square = sum((x.double() - mean).square().sum(0) for x, _ in batches)
+        square = sum((p.x.double() - mean).square().sum(0) for p in data.parts())
         self.location.copy_(mean)
         unit = (square / n).mean().sqrt()
         self.unit.copy_(torch.where(unit > 0, unit, 1.0))
@@ -266,25 +433,8 @@ def in_float64(module, x):
     -------
     Tensor of shape (n_rows, n_outputs)
     """
-    state = {name: t.double() for name, t in module.state_dict().items()}
-    return torch.func.functional_call(module, state, x.double()).float()
-
-
-def lecun_normal_(module):
-    """Start a linear or convolutional layer with variance 1 / fan-in, without offset.
-
-    LeCun et al. (1998). For use with ``nn.Module.apply``; other modules are left alone.
-
-    Parameters
-    ----------
-    module : nn.Module
-    """
-    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        # a transposed kernel has its inputs on the first axis
-        mode = "fan_out" if isinstance(module, nn.ConvTranspose2d) else "fan_in"
-        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="linear")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+    # A copy: other threads may be using the module itself.
+    return copy.deepcopy(module).double()(x.double()).float()
 
 
 def bfloat16_is_fast(device):
@@ -302,29 +452,3 @@ def bfloat16_is_fast(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def shift_images(x, image_shape, max_shift):
-    """Shift each image by a random whole number of pixels, edges repeated.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n_rows, C * H * W)
-    image_shape : tuple of (channels, height, width)
-    max_shift : int
-        The largest shift along either axis, in pixels.
-
-    Returns
-    -------
-    Tensor of shape (n_rows, C * H * W)
-    """
-    n = len(x)
-    _, height, width = image_shape
-    images = F.pad(x.unflatten(1, image_shape), [max_shift] * 4, mode="replicate")
-    offset = torch.randint(2 * max_shift + 1, (2, n, 1), device=x.device)
-    rows = offset[0] + torch.arange(height, device=x.device)  # (n, H)
-    columns = offset[1] + torch.arange(width, device=x.device)  # (n, W)
-    batch = torch.arange(n, device=x.device)[:, None, None]
-    # (n, H, W, C) from advanced indices around a slice
-    shifted = images[batch, :, rows[:, :, None], columns[:, None, :]]
-    return shifted.permute(0, 3, 1, 2).flatten(1)

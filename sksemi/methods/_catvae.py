@@ -30,78 +30,60 @@ names k-means as future work; this form is ours).
 """
 
 import math
-from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
-from sklearn.callback import CallbackSupportMixin
+from sklearn.cluster import KMeans
 from torch import nn
 from torch.nn import functional as F
 
-from sksemi._base import DeepEstimator
-from sksemi._kmeans import find_centers, start_centers
-from sksemi._losses import (
+from sksemi._engine.estimator import DeepClusterer
+from sksemi._engine.generative import ReconstructMixin
+from sksemi._engine.kmeans import collect_features, named_first
+from sksemi._engine.training import Loss
+from sksemi._nn.augment import Augment
+from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
-from sksemi._networks import (
-    ACTIVATIONS,
-    ConvDecoder,
-    ConvEncoder,
-    Units,
-    in_float64,
-    lecun_normal_,
-    mlp,
-    shift_images,
+from sksemi._nn.networks import ACTIVATIONS, Units, decoder, encoder, in_float64, mlp
+from sksemi._nn.schedules import halving
+from sksemi._validation import (
+    AUTO,
+    COUNT,
+    FRACTION,
+    NON_NEGATIVE,
+    NON_NEGATIVE_COUNT,
+    POSITIVE,
+    StrOptions,
 )
-from sksemi._schedules import halving
-from sksemi._validation import Interval, StrOptions, check_likelihood
 
 # Section V-A at 28x28: filters, kernel, stride.
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 500
+# k-means on the rows themselves sees at most about so many.
+START_ROWS = 4_000
 
 
 def categorical_loss(logits):
-    """KL(q || uniform), between 0 (uniform) and 1 (one-hot).
+    """KL(q || uniform), 0 (uniform) to 1 (one-hot): logits (n, K) -> (n,).
 
-    Parameters
-    ----------
-    logits : Tensor of shape (n_rows, n_clusters)
-
-    Returns
-    -------
-    Tensor of shape (n_rows,)
-        Equation 14, ``sum_k q_k log(K q_k) / log K``; 0 for a single cluster.
+    Equation 14, ``sum_k q_k log(K q_k) / log K``; 0 for a single cluster.
     """
     n_clusters = logits.shape[1]
     return categorical_kl_to_uniform(logits) / max(math.log(n_clusters), 1e-12)
 
 
 def assignment_loss(proba, labels):
-    """Penalty for what is not in the assigned cluster, between 0 and 1.
+    """Penalty for what is not in the assigned cluster, in [0, 1]: (n, K), (n,) -> (n,).
 
-    Parameters
-    ----------
-    proba : Tensor of shape (n_rows, n_clusters)
-        Probabilities, or Gumbel-softmax samples.
-    labels : Tensor of shape (n_rows,)
-        Assigned clusters.
-
-    Returns
-    -------
-    Tensor of shape (n_rows,)
-        Equation 16, with the constant 1 inside the sum over other clusters, without
-        logarithms: ``tanh(-log p) = (1 - p**2) / (1 + p**2)`` for the assigned cluster
-        and ``1 + tanh(log p) = 2 p**2 / (1 + p**2)`` for each other, halved.
+    ``proba`` are probabilities or Gumbel-softmax samples. Equation 16, with the
+    constant 1 inside the sum over other clusters, without logarithms:
+    ``tanh(-log p) = (1 - p**2) / (1 + p**2)`` for the assigned cluster and
+    ``1 + tanh(log p) = 2 p**2 / (1 + p**2)`` for each other, halved.
     """
     square = proba.square()
     wrong = 2 * square / (1 + square)  # (n, K); 1 - wrong is the assigned one's term
@@ -140,18 +122,7 @@ def to_unit_norm(embedding):
 
 
 def nearest_neighbor_accuracy(features, labels):
-    """Part of the rows whose nearest other row has the same label.
-
-    Parameters
-    ----------
-    features : Tensor of shape (n_rows, n_features)
-        At least two rows.
-    labels : Tensor of shape (n_rows,)
-
-    Returns
-    -------
-    Tensor of shape ()
-    """
+    """Fraction of the rows whose nearest other row has the same label: (n, f), (n,)."""
     distance = torch.cdist(
         features, features, compute_mode="donot_use_mm_for_euclid_dist"
     )
@@ -159,74 +130,110 @@ def nearest_neighbor_accuracy(features, labels):
     return (labels[distance.argmin(1)] == labels).float().mean()
 
 
+def lecun_normal_(module):
+    """Start a linear or convolutional layer with variance 1 / fan-in, without offset.
+
+    LeCun et al. (1998). For use with ``nn.Module.apply``; other modules are left alone.
+
+    Parameters
+    ----------
+    module : nn.Module
+    """
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        # a transposed kernel has its inputs on the first axis
+        mode = "fan_out" if isinstance(module, nn.ConvTranspose2d) else "fan_in"
+        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="linear")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def start_centers(encode, data, n_clusters, n_labels):
+    """Mean features of the clusters that k-means finds among the rows themselves.
+
+    Untrained features keep less of the groups than the rows do.
+
+    Parameters
+    ----------
+    encode : callable
+        From rows to features.
+    data : Data
+    n_clusters : int
+    n_labels : int
+        A label has the cluster nearest to the mean of its rows, one to one; those come
+        first.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_columns)
+    """
+    columns = {}
+
+    def both(x):
+        columns["x"] = x.shape[1]
+        return torch.cat([x, encode(x)], 1)
+
+    rows, means, rng = collect_features(both, data, n_labels, START_ROWS)
+    rows, features = np.split(rows, [columns["x"]], axis=1)
+    kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(rows)
+    of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
+    # equal rows may leave a cluster empty
+    centers = np.stack([(own if len(own) else features).mean(0) for own in of_cluster])
+    order = named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
+    return centers[order]
+
+
+def find_centers(encode, data, start, n_labels):
+    """Centers of k-means on the features of a sample of the rows, named ones first.
+
+    Parameters
+    ----------
+    encode : callable
+        From rows to features.
+    data : Data
+    start : ndarray of shape (n_clusters - n_labels, n_columns)
+        Centers that the clusters without a label start from, and so keep their order;
+        the others start from the means of their labels.
+    n_labels : int
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_columns)
+    """
+    features, means, _ = collect_features(encode, data, n_labels)
+    init = np.concatenate([means, start])
+    return KMeans(len(init), n_init=1, init=init).fit(features).cluster_centers_
+
+
 class CatVAE(nn.Module):
     """Networks f, q_c and p_x, and the loss over a batch."""
 
-    def __init__(
-        self,
-        *,
-        n_features,
-        image_shape,
-        n_clusters,
-        n_labels,
-        network,
-        hidden_layer_sizes,
-        activation,
-        bfloat16,
-        feature_dim,
-        likelihood,
-        n_neighbors,
-        assignment,
-        temperature,
-        alpha,
-        margin,
-        weights,
-        input_noise,
-        max_shift,
-    ):
+    def __init__(self, config):
         super().__init__()
-        self.image_shape = image_shape
-        self.n_clusters = n_clusters
-        self.n_labels = n_labels
-        self.feature_dim = feature_dim
-        self.likelihood = likelihood
-        self.n_neighbors = n_neighbors
-        self.assignment = assignment
-        self.temperature = temperature
-        self.alpha = alpha
-        self.margin = margin
-        self.weights = weights
-        self.input_noise = input_noise
-        self.max_shift = max_shift if image_shape is not None else 0
-        dim, K = feature_dim, n_clusters
-        act = ACTIVATIONS[activation]
-        if network == "conv":
-            settings = {"bias": True, "bfloat16": bfloat16}
-            self.f = ConvEncoder(image_shape, CONVOLUTIONS, dim, nn.ReLU, **settings)
-            decoder = ConvDecoder(dim, CONVOLUTIONS, image_shape, **settings)
-        elif network == "mlp":
-            sizes = [n_features, *hidden_layer_sizes, dim]
-            self.f = mlp(sizes, act, activate_last=True, batch_norm=True)
-            decoder = mlp([dim, *hidden_layer_sizes[::-1], n_features], act)
-        else:
-            self.f = network(n_features, dim)
-            decoder = network(dim, n_features)
+        self.config = config
+        dim, K = config.feature_dim, config.n_clusters
+        self.n_features_out = dim
+        act = ACTIVATIONS[config.activation]
+        self.augment = Augment(
+            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+        )
+        last = nn.ReLU if config.network == "conv" else act
+        self.f = encoder(config, CONVOLUTIONS, dim, last, bias=True)
+        mirror = decoder(config, CONVOLUTIONS, dim, act, bias=True)
         self.q_c = mlp([dim, dim, max(dim // 2, 1), K], act)
-        self.p_x = nn.Sequential(nn.Linear(dim + K, dim), decoder)
-        if not callable(network):
+        self.p_x = nn.Sequential(nn.Linear(dim + K, dim), mirror)
+        if not callable(config.network):
             self.apply(lecun_normal_)
-        if likelihood == "gaussian":
-            self.units = Units(n_features)
+        self.is_gaussian = config.likelihood == "gaussian"
+        if self.is_gaussian:
+            self.units = Units(config.n_features)
         # What stands for the labeled features of a cluster without any.
-        self.register_buffer("centers", torch.zeros(K - n_labels, dim))
+        self.register_buffer("centers", torch.zeros(K - config.n_labels, dim))
 
     def embed(self, x):
         """Features before they are given unit norm: (n, n_features) -> (n, f)."""
-        if self.likelihood == "gaussian":
+        if self.is_gaussian:
             x = self.units(x)
-        if self.training and self.input_noise:
-            x = x + self.input_noise * torch.randn_like(x)
-        return self.f(x).relu()
+        return self.f(self.augment.noise(x)).relu()
 
     def encode(self, x):
         """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
@@ -235,70 +242,69 @@ class CatVAE(nn.Module):
     def decode(self, features, c):
         """Mean of p(x|f, C): (n, feature_dim), (n, K) -> (n, n_features)."""
         h = self.p_x(torch.cat([features, c], 1))
-        if self.likelihood == "gaussian":
+        if self.is_gaussian:
             return self.units.inverse(h)
         return torch.sigmoid(h)
 
     def reconstruction(self, x, x_hat):
         """L_R of each row, in units of the data: (n,)."""
         error = (x - x_hat).square().mean(1)
-        if self.likelihood == "gaussian":
+        if self.is_gaussian:
             error = error / self.units.unit.square()
         return error
 
-    def loss(self, x, y, epoch, parents=None):
-        """Terms and monitors of a batch whose first ``len(y)`` rows have labels y."""
-        original = x
-        if self.training and self.max_shift:
-            x = shift_images(x, self.image_shape, self.max_shift)
+    def loss(self, batch, epoch):
+        """Terms and monitors of a batch, whose first rows have labels."""
+        y, n_labeled, n_clusters = batch.y, len(batch.y), self.config.n_clusters
+        x = self.augment.shift(batch.x)
         embedding = self.embed(x)  # (n, f)
         features = to_unit_norm(embedding)
         logits = self.q_c(features)  # (n, K)
-        c = F.gumbel_softmax(logits, self.temperature)
-        k = count_neighbors(self.n_neighbors, len(y), self.n_labels)
-        unnamed = torch.arange(self.n_labels, self.n_clusters, device=x.device)
+        c = F.gumbel_softmax(logits, self.config.temperature)
+        k = count_neighbors(self.config.n_neighbors, n_labeled, self.config.n_labels)
+        unnamed = torch.arange(self.config.n_labels, n_clusters, device=x.device)
         # a center has k votes: as many neighbors as a label can have
         centers = self.centers.repeat(k, 1)
         clusters = torch.cat([y, unnamed.repeat(k)])
         with torch.no_grad():
             # labels are assigned in another view, so that the network is not taught
             # what it just saw: unshifted, with noise of its own
-            augmented = self.training and (self.max_shift or self.input_noise)
-            another = augmented and len(y) < len(x)
-            view = self.encode(original) if another else features
-            neighbors = torch.cat([view[: len(y)], centers])
+            another = self.augment.changes_rows and n_labeled < len(x)
+            view = self.encode(batch.x) if another else features
+            neighbors = torch.cat([view[:n_labeled], centers])
             assigned = self.assign(view, y, neighbors, clusters, k)  # (n,)
-        representatives = torch.cat([features[: len(y)], centers])
+        representatives = torch.cat([features[:n_labeled], centers])
         distance = feature_distances(
-            features, representatives, clusters, self.n_clusters
+            features, representatives, clusters, n_clusters
         )  # (n, K)
         distance = distance.gather(1, assigned[:, None])[:, 0]
         terms = {
             "reconstruction": self.reconstruction(x, self.decode(features, c)).mean(),
             "categorical": categorical_loss(logits).mean(),
             "assignment": assignment_loss(
-                c if self.assignment == "sample" else logits.softmax(1), assigned
+                c if self.config.assignment == "sample" else logits.softmax(1), assigned
             ).mean(),
-            "feature": self.share(distance, len(y)),
-            "separation": lifted_structured_loss(embedding, assigned, self.margin),
+            "feature": self.share(distance, n_labeled),
+            "separation": lifted_structured_loss(
+                embedding, assigned, self.config.margin
+            ),
         }
         monitors = {}
-        if len(y) < len(x):
+        if n_labeled < len(x):
             agree = logits.detach().argmax(1) == assigned
-            monitors["agreement"] = agree[len(y) :].float().mean()
-        if len(y) > 1:
+            monitors["agreement"] = agree[n_labeled:].float().mean()
+        if n_labeled > 1:
             monitors["neighbor_accuracy"] = nearest_neighbor_accuracy(
-                view[: len(y)].detach(), y
+                view[:n_labeled].detach(), y
             )
-        return {
-            name: self.weights[name] * term for name, term in terms.items()
-        }, monitors
+        return Loss(terms, monitors)
 
     def share(self, values, n_labeled):
         """Equation 17: alpha times the labeled mean, 1 - alpha times the other's."""
+        alpha = self.config.alpha
         labeled, unlabeled = values[:n_labeled], values[n_labeled:]
-        return self.alpha * labeled.sum() / max(len(labeled), 1) + (
-            1 - self.alpha
+        return alpha * labeled.sum() / max(len(labeled), 1) + (
+            1 - alpha
         ) * unlabeled.sum() / max(len(unlabeled), 1)
 
     @torch.no_grad()
@@ -309,29 +315,28 @@ class CatVAE(nn.Module):
             representatives,
             clusters,
             n_neighbors,
-            self.n_clusters,
+            self.config.n_clusters,
         )
         return torch.cat([y, nearest])
 
     @torch.no_grad()
-    def before_epoch(self, batches, epoch):
+    def before_epoch(self, data, epoch):
         """Units of the data, and centers of the clusters that no label names."""
-        if epoch == 0 and self.likelihood == "gaussian":
-            self.units.fit(batches)
-        if self.n_labels < self.n_clusters:
+        n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
+        if epoch == 0 and self.is_gaussian:
+            self.units.fit(data)
+        if n_labels < n_clusters:
             self.train()
             if epoch == 0:
-                centers = start_centers(
-                    self.encode, batches, self.n_clusters, self.n_labels
-                )
+                centers = start_centers(self.encode, data, n_clusters, n_labels)
             else:
                 start = self.centers.double().cpu().numpy()
-                centers = find_centers(self.encode, batches, start, self.n_labels)
-            self.centers.copy_(torch.from_numpy(centers[self.n_labels :]))
+                centers = find_centers(self.encode, data, start, n_labels)
+            self.centers.copy_(torch.from_numpy(centers[n_labels:]))
 
     # ----------------------------------------------- what the estimator asks for
 
-    def predict(self, x):
+    def predict_proba(self, x):
         """q(C|f): (n, n_features) -> (n, K), float64."""
         return in_float64(self.q_c, self.encode(x)).double().softmax(1)
 
@@ -348,13 +353,7 @@ class CatVAE(nn.Module):
         return -(self.reconstruction(x, x_hat) + categorical_loss(logits)).double()
 
 
-class CatVAEClusterer(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    DeepEstimator,
-):
+class CatVAEClusterer(ReconstructMixin, DeepClusterer):
     """Categorical VAE with assignment and feature losses.
 
     Clusters rows, or classifies them from few labels, with an autoencoder whose code is
@@ -549,37 +548,25 @@ class CatVAEClusterer(
     """
 
     _Module = CatVAE
+    _unit_likelihood = "mse"
 
     _parameter_constraints = {
-        **DeepEstimator._parameter_constraints,
-        "feature_dim": [Interval(Integral, 1, None, closed="left")],
+        **DeepClusterer._parameter_constraints,
+        "feature_dim": [COUNT],
         "likelihood": [StrOptions({"auto", "mse", "gaussian"})],
-        "n_neighbors": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
+        "n_neighbors": [COUNT, AUTO],
         "assignment": [StrOptions({"probability", "sample"})],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "alpha": [Interval(Real, 0, 1, closed="both")],
-        "margin": [Interval(Real, 0, None, closed="left")],
-        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
-        "categorical_weight": [Interval(Real, 0, None, closed="left")],
-        "assignment_weight": [Interval(Real, 0, None, closed="left")],
-        "feature_weight": [Interval(Real, 0, None, closed="left")],
-        "separation_weight": [Interval(Real, 0, None, closed="left")],
-        "input_noise": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "max_shift": [
-            Interval(Integral, 0, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "halving_period": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-            None,
-        ],
+        "temperature": [POSITIVE],
+        "alpha": [FRACTION],
+        "margin": [NON_NEGATIVE],
+        "reconstruction_weight": [NON_NEGATIVE],
+        "categorical_weight": [NON_NEGATIVE],
+        "assignment_weight": [NON_NEGATIVE],
+        "feature_weight": [NON_NEGATIVE],
+        "separation_weight": [NON_NEGATIVE],
+        "input_noise": [NON_NEGATIVE, AUTO],
+        "max_shift": [NON_NEGATIVE_COUNT, AUTO],
+        "halving_period": [COUNT, AUTO, None],
     }
 
     def __init__(
@@ -649,86 +636,10 @@ class CatVAEClusterer(
         self.verbose = verbose
         self.random_state = random_state
 
-    def _check_data(self, X):
-        self.likelihood_ = check_likelihood(self.likelihood, X, self.scale_, "mse")
-
-    def _module_arguments(self, device):
-        max_shift = self._resolve_max_shift()
-        return {
-            **self._architecture(device),
-            "feature_dim": self.feature_dim,
-            "likelihood": self.likelihood_,
-            "n_neighbors": self.n_neighbors,
-            "assignment": self.assignment,
-            "temperature": self.temperature,
-            "alpha": self.alpha,
-            "margin": self.margin,
-            "weights": self._weights(
-                [
-                    "reconstruction",
-                    "categorical",
-                    "assignment",
-                    "feature",
-                    "separation",
-                ]
-            ),
-            "input_noise": self._input_noise(max_shift),
-            "max_shift": max_shift,
-        }
-
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(
             epoch, self.halving_period, n_steps, HALVING_STEPS
         )
-
-    @property
-    def _n_features_out(self):
-        return self.model_.feature_dim
-
-    def fit_predict(self, X, y=None):
-        """Fit, and return the cluster of each row: see `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-        y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            ``labels_``.
-        """
-        return self.fit(X, y).labels_
-
-    def transform(self, X):
-        """Features f, non-negative and of unit norm, on which neighbors are found.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray of shape (n_samples, feature_dim)
-            Of the type of X if that is a float, else float32.
-        """
-        return self._features(X)
-
-    def reconstruct(self, X):
-        """Mean of p(x|f, C), C at its probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or image-shaped
-
-        Returns
-        -------
-        ndarray, in the layout that fit saw
-            In [0, 1] after a fit on uint8.
-        """
-        rows = self._infer(self._check(X), lambda model, x: model.reconstruct(x))
-        return self._like_input(rows)
 
     def _objective(self, X):
         return float(np.mean(self._infer(X, lambda model, x: model.objective(x))))

@@ -1,0 +1,1 @@
+"""What every fit needs, whatever the method."""

@@ -1,0 +1,191 @@
+"""Training rows: batches for steps, and parts for passes over all of them."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+PART_SIZE = 1024
+
+
+class Batch(NamedTuple):
+    """Rows of a training step.
+
+    ``x`` (n_rows, n_features) of float32; ``y`` the labels of the first ``len(y)``
+    rows, which may be none; ``parents`` (n_rows,) coarse labels of all rows, or None.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    parents: torch.Tensor | None = None
+
+
+class Part(NamedTuple):
+    """Some of all rows.
+
+    ``index`` (n_rows,) row numbers; ``x`` (n_rows, n_features) of float32; ``codes``
+    (n_rows,) label codes, -1 for unlabeled rows.
+    """
+
+    index: torch.Tensor
+    x: torch.Tensor
+    codes: torch.Tensor
+
+
+@dataclass
+class Data:
+    """Training rows as tensors.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_rows, n_features)
+        Of the type it came in; it may lie on another device than ``codes``.
+    codes : Tensor of shape (n_rows,) of int64
+        Label codes from 0, -1 for unlabeled rows, on the training device.
+    scale : float
+        Divides ``x`` when a batch is made.
+    parents : Tensor of shape (n_rows,) of int64, default=None
+        Coarse labels of all rows.
+    """
+
+    x: torch.Tensor
+    codes: torch.Tensor
+    scale: float
+    parents: torch.Tensor | None = None
+
+    @property
+    def device(self):
+        """Device that training runs on."""
+        return self.codes.device
+
+    @property
+    def n_parts(self):
+        """Number of the parts that `parts` yields."""
+        return math.ceil(len(self.codes) / PART_SIZE)
+
+    def rows(self, index):
+        """Rows as float32 on the training device: (n,) -> (n, n_features)."""
+        x = self.x[index.to(self.x.device)].to(self.device, torch.float32)
+        return x if self.scale == 1 else x / self.scale
+
+    def batch(self, index, y):
+        """Rows of a step, of which the first have labels y."""
+        parents = None if self.parents is None else self.parents[index]
+        return Batch(self.rows(index), y, parents)
+
+    def parts(self):
+        """Yield all rows once, in parts of nearly equal size.
+
+        In an order that their values alone decide: then a part is a fair sample of the
+        rows, though they may have come sorted by class, and the same sample however
+        they came.
+        """
+        # equal, because a part of one row would have no batch statistics
+        for index in self._mixed.tensor_split(self.n_parts):
+            yield Part(index, self.rows(index), self.codes[index])
+
+    @cached_property
+    def _mixed(self):
+        """Row numbers in the order of a hash of each row's values: (n_rows,)."""
+        hashes = np.empty(len(self.codes), np.uint64)
+        rows = torch.arange(len(self.codes), device=self.device)
+        multipliers = _odd_numbers(self.x.shape[1])
+        for index in rows.split(PART_SIZE):
+            # + 0.0 makes a zero of a negative zero
+            bits = (self.rows(index) + 0.0).cpu().numpy().view(np.uint32)
+            hashes[index.cpu().numpy()] = (bits * multipliers).sum(1, dtype=np.uint64)
+        order = np.argsort(hashes, kind="stable")
+        # Equal rows are told apart by their number, or they would stand together.
+        ordered = hashes[order]
+        first = np.r_[True, ordered[1:] != ordered[:-1]]
+        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        number = (np.arange(len(order)) - start).astype(np.uint64)
+        hashes[order] = _scrambled(ordered + number * _GOLDEN)
+        order = np.argsort(hashes, kind="stable")
+        return torch.from_numpy(order).to(self.device)
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd
+
+
+def _scrambled(n):
+    """Mix the bits of 64-bit numbers (the finalizer of splitmix64, Steele 2014)."""
+    n = (n ^ (n >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    n = (n ^ (n >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return n ^ (n >> np.uint64(31))
+
+
+def _odd_numbers(n):
+    """Fixed odd 64-bit numbers, one per column."""
+    return _scrambled(np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
+
+
+class Minibatches:
+    """Row numbers of one training step after another, all steps of the same shape.
+
+    A step has ``n_labeled = min(batch_size // 2, n)`` of the n labeled rows, drawn
+    balanced over the classes, and fills up from a stream of permutations of the pool:
+    the unlabeled rows, or all rows. With every row labeled and a pool of unlabeled
+    rows, the stream runs over the labeled ones. The last step of an epoch is completed
+    from the next permutation.
+
+    Parameters
+    ----------
+    y : Tensor of shape (n_rows,)
+        Labels, -1 where there is none.
+    batch_size : int
+    pool : {"unlabeled", "all"}, default="unlabeled"
+    """
+
+    def __init__(self, y, batch_size, pool="unlabeled"):
+        self.y = y
+        everything = torch.arange(len(y), device=y.device)
+        labeled = everything[y >= 0]
+        pool = everything if pool == "all" else everything[y < 0]
+        self.all_labeled = len(pool) == 0
+        if self.all_labeled:
+            labeled, pool = pool, labeled
+        self.labeled, self.pool = labeled, pool
+        self.n_labeled = min(batch_size // 2, len(labeled))
+        self.n_pool = min(batch_size - self.n_labeled, len(pool))
+        self.n_steps = math.ceil(len(pool) / self.n_pool)
+        classes = y[labeled]
+        counts = classes.bincount()
+        starts = counts.cumsum(0) - counts
+        # position of each labeled row within its class, once sorted by class
+        self.rank = torch.arange(
+            len(labeled), device=y.device
+        ) - starts.repeat_interleave(counts)
+        self.classes = classes.double()
+        self.order = pool[:0]
+
+    def draw(self):
+        """Draw one step.
+
+        Returns
+        -------
+        index : Tensor of shape (n_labeled + n_pool,)
+            Rows of the training set, labeled ones first.
+        y : Tensor of shape (n_labeled,) or (n_pool,) if every row is labeled
+            Labels of the first rows.
+        """
+        if len(self.order) < self.n_pool:
+            shuffled = self.pool[torch.randperm(len(self.pool), device=self.y.device)]
+            self.order = torch.cat([self.order, shuffled])
+        index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
+        if self.all_labeled:
+            return index, self.y[index]
+        index = torch.cat([self._draw_labeled(), index])
+        return index, self.y[index[: self.n_labeled]]
+
+    def _draw_labeled(self):
+        if self.n_labeled == len(self.labeled):
+            return self.labeled
+        key = torch.rand_like(self.classes)
+        by_class = (self.classes + key).argsort()
+        # every class gives its first row before any gives its second
+        order = (self.rank + key[by_class]).argsort()
+        return self.labeled[by_class[order[: self.n_labeled]]]

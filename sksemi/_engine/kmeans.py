@@ -1,0 +1,130 @@
+"""k-means on features, with clusters that keep the names labels gave them."""
+
+import math
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+from torch.nn import functional as F
+
+# k-means sees at most about so many rows.
+MAX_ROWS = 10_000
+
+
+@torch.no_grad()
+def collect_features(encode, data, n_labels, max_rows=MAX_ROWS):
+    """Features of a sample of the rows, and the mean of each label's.
+
+    Parameters
+    ----------
+    encode : callable
+        From (n, n_features) to (n, n_columns).
+    data : Data
+    n_labels : int
+    max_rows : int, default=10_000
+
+    Returns
+    -------
+    features : ndarray of shape (n_rows, n_columns)
+        Of all rows, or of about ``max_rows`` of them, in a random order.
+    means : ndarray of shape (n_labels, n_columns)
+    rng : RandomState
+        Seeded from torch's generator.
+    """
+    rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
+    n_rows = math.ceil(max_rows / data.n_parts)
+    sums, counts, features = 0, 0, []
+    for part in data.parts():
+        h = encode(part.x).double().cpu()
+        label = F.one_hot(part.codes.cpu() + 1, n_labels + 1)[:, 1:].double()
+        sums, counts = sums + label.T @ h, counts + label.sum(0)
+        features.append(h[rng.permutation(len(h))[:n_rows]])
+    return torch.cat(features).numpy(), (sums / counts[:, None]).numpy(), rng
+
+
+@torch.no_grad()
+def start_from_kmeans(layer, encode, data, n_clusters, n_labels):
+    """Set a linear layer's logits to the clusters that k-means finds in its input.
+
+    ``-||h - c_k||**2 / (2 s)`` is linear in h but for what all k share, so the layer
+    can state its softmax exactly; s is the mean squared distance to the nearest center.
+    A labeled class takes the center nearest to its mean, one to one.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        From (n, n_columns) to (n, n_clusters).
+    encode : callable
+        From rows to the layer's input.
+    data : Data
+    n_clusters : int
+    n_labels : int
+    """
+    hidden, means, rng = collect_features(encode, data, n_labels)
+    kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(hidden)
+    centers = kmeans.cluster_centers_
+    centers = centers[named_first(centers, means)]
+    scatter = max(kmeans.inertia_ / len(hidden), 1e-12)
+    layer.weight.copy_(torch.from_numpy(centers / scatter))
+    layer.bias.copy_(torch.from_numpy(-np.square(centers).sum(1) / (2 * scatter)))
+
+
+def named_first(centers, means):
+    """Positions of the centers nearest to means, one to one, then of the others.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (n_clusters, n_columns)
+    means : ndarray of shape (n_named, n_columns)
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,)
+    """
+    _, taken = linear_sum_assignment(cdist(means, centers, "sqeuclidean"))
+    free = np.setdiff1d(np.arange(len(centers)), taken)
+    return np.concatenate([taken, free])
+
+
+def named_kmeans(features, n_clusters, means, n_init, rng):
+    """Centers of k-means, those that labels name first.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+    n_clusters : int
+    means : ndarray of shape (n_named, n_features)
+        Means of labeled rows, where the first ``n_named`` clusters start; the others
+        start from the centers, of ``n_init`` k-means++ starts' best, that fall to no
+        mean.
+    n_init : int
+    rng : RandomState
+
+    Returns
+    -------
+    centers : ndarray of shape (n_clusters, n_features) of float64
+    scatter : float
+        Mean squared distance of a row to its center.
+    """
+    n_named = len(means)
+    if n_named < n_clusters:
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=rng).fit(features)
+    if n_named:
+        start = means
+        if n_named < n_clusters:
+            centers = kmeans.cluster_centers_
+            free = named_first(centers, means)[n_named:]
+            start = np.concatenate([means, centers[free]])
+        start = start.astype(features.dtype)
+        kmeans = KMeans(n_clusters, init=start, n_init=1).fit(features)
+    # Once more and exactly: threads sum a cluster's rows in any order.
+    centers = kmeans.cluster_centers_.astype(np.float64)
+    inertia = 0.0
+    for k in np.unique(kmeans.labels_):
+        rows = features[kmeans.labels_ == k]
+        centers[k] = rows.mean(0, dtype=np.float64)
+        square = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
+        inertia += max(square - len(rows) * np.square(centers[k]).sum(), 0.0)
+    return centers, inertia / len(features)

@@ -1,0 +1,1 @@
+"""Networks, distributions and terms that methods share: torch alone."""

@@ -1,0 +1,111 @@
+"""Conditional distributions whose parameters a network gives."""
+
+import math
+
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Normal
+from torch.nn import functional as F
+
+from sksemi._nn.networks import Units
+
+
+class Categorical(nn.Module):
+    """Logits of a categorical distribution: (..., n_inputs) -> (..., n_clusters)."""
+
+    def __init__(self, body, width, n_clusters):
+        super().__init__()
+        self.body = body
+        self.logits = nn.Linear(width, n_clusters)
+
+    def forward(self, *inputs):
+        """Logits given the inputs."""
+        return self.logits(self.body(*inputs))
+
+
+class Gaussian(nn.Module):
+    """A diagonal Gaussian whose mean and variance are linear in a network's output.
+
+    Parameters
+    ----------
+    body : nn.Module
+        From the inputs, as many as `forward` is given, to ``n_in`` columns.
+    n_in : int
+    n_out : int
+        Dimension of the Gaussian.
+    log_variance : float, default=None
+        Where the log-variance starts, if that is what is linear. None makes the
+        variance a softplus.
+    """
+
+    def __init__(self, body, n_in, n_out, *, log_variance=None):
+        super().__init__()
+        self.body = body
+        self.mean = nn.Linear(n_in, n_out)
+        self.is_log = log_variance is not None
+        if self.is_log:
+            self.log_variance = nn.Linear(n_in, n_out)
+            nn.init.constant_(self.log_variance.bias, log_variance)
+        else:
+            self.variance = nn.Linear(n_in, n_out)
+
+    def forward(self, *inputs, origin=None):
+        """Distribution given the inputs, its mean counted from ``origin``."""
+        h = self.body(*inputs)
+        if self.is_log:
+            # far outside what data ask for, and inside what float32 can square
+            deviation = (0.5 * self.log_variance(h)).clamp(-8, 8).exp()
+        else:
+            deviation = (F.softplus(self.variance(h)) + 1e-6).sqrt()
+        mean = self.mean(h) if origin is None else origin + self.mean(h)
+        return Normal(mean, deviation, validate_args=False)
+
+
+class Likelihood(nn.Module):
+    """p(x|.), with what the likelihood's name says at the end of the network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From the conditions to one number per feature.
+    config : namespace
+        With ``n_features`` and ``likelihood``, the name: "mse" is N(sigmoid(h), I / (2
+        precision)), whose log-density is minus the squared error times the precision;
+        "bernoulli" has h as logits; "gaussian" has no sigmoid and learns one variance
+        per feature, in units of the data.
+    precision : float, default=1.0
+        Read by "mse" alone.
+    """
+
+    def __init__(self, network, config, precision=1.0):
+        super().__init__()
+        self.network = network
+        self.name, n_features = config.likelihood, config.n_features
+        self.deviation = (2 * precision) ** -0.5
+        if self.name == "gaussian":
+            # A tenth of the data's variance to start with: with all of it, no latent
+            # variable would pay for itself.
+            self.log_variance = nn.Parameter(torch.full((n_features,), math.log(0.1)))
+            self.units = Units(n_features)
+
+    def fit_units(self, data):
+        """Learn the units of "gaussian" from all rows."""
+        if self.name == "gaussian":
+            self.units.fit(data)
+
+    def forward(self, *conditions):
+        """Distribution of x, one dimension per feature, given the conditions."""
+        h = self.network(*conditions)
+        if self.name == "bernoulli":
+            return Bernoulli(logits=h, validate_args=False)
+        if self.name == "mse":
+            mean = torch.sigmoid(h)
+            return Normal(mean, torch.full_like(mean, self.deviation), False)
+        deviation = (self.log_variance.exp() + 1e-4).sqrt() * self.units.unit
+        return Normal(self.units.inverse(h), deviation.expand_as(h), False)
+
+
+def standard_normal(like):
+    """N(0, I) of the shape of another Gaussian."""
+    zeros = torch.zeros_like(like.mean)
+    return Normal(zeros, zeros + 1, validate_args=False)
