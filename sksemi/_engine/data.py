@@ -1,5 +1,6 @@
 """Training rows: batches for steps, and parts for passes over all of them."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,9 +88,16 @@ class Data:
         for index in self._mixed.tensor_split(self.n_parts):
             yield Part(index, self.rows(index), self.codes[index])
 
-    @cached_property
-    def _mixed(self):
-        """Row numbers in the order of a hash of each row's values: (n_rows,)."""
+    def fingerprint(self):
+        """Return a hash of all rows, labels and coarse labels in their order."""
+        digest = hashlib.sha256(self._hashes().tobytes())
+        digest.update(self.codes.cpu().numpy().tobytes())
+        if self.parents is not None:
+            digest.update(self.parents.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def _hashes(self):
+        """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
         multipliers = _odd_numbers(self.x.shape[1])
@@ -97,6 +105,12 @@ class Data:
             # + 0.0 makes a zero of a negative zero
             bits = (self.rows(index) + 0.0).cpu().numpy().view(np.uint32)
             hashes[index.cpu().numpy()] = (bits * multipliers).sum(1, dtype=np.uint64)
+        return hashes
+
+    @cached_property
+    def _mixed(self):
+        """Row numbers in the order of their hashes: (n_rows,)."""
+        hashes = self._hashes()
         order = np.argsort(hashes, kind="stable")
         # Equal rows are told apart by their number, or they would stand together.
         ordered = hashes[order]
@@ -119,7 +133,7 @@ def _scrambled(n):
 
 
 def _odd_numbers(n):
-    """Fixed odd 64-bit numbers, one per column."""
+    """Return fixed odd 64-bit numbers, one per column."""
     return _scrambled(np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sksemi._engine.resuming import Progress
 from sksemi._engine.seeds import seeded, set_rng_state
 from sksemi._engine.training import conclude, evaluate, map_tensors, restore, train
 from sksemi._validation import warn_user
@@ -38,16 +39,21 @@ class Restarts:
     def __init__(self, estimator, plan, task, X, y):
         self.estimator, self.plan, self.task = estimator, plan, task
         self.X, self.y = X, y
-        self.kept = None  # the best Trained so far
+        self.kept, self.lowest = None, np.inf  # the best Trained so far, its loss
         self.epochs = None  # of the training under way
+        self.number = 0  # of that training
 
     def run(self):
         """Train once, or ``n_init`` times; keep the lowest loss of an evaluation."""
         if self.plan.n_init == 1:
             self.kept = self._train(self.task)
             return
-        lowest = np.inf
-        for _ in range(self.plan.n_init):
+        resume = self.plan.resume
+        if resume is not None:
+            self.number = resume.progress.restart
+            self._restore_best(resume.progress.best)
+        for number in range(self.number, self.plan.n_init):
+            self.number = number
             with seeded(None, self.plan.device):
                 task = self.task.subcontext("restart", max_subtasks=self.plan.max_iter)
                 task.call_on_fit_task_begin(
@@ -67,8 +73,8 @@ class Restarts:
                     weights=self.plan.weights,
                     pool=self.plan.pool,
                 )
-            if self.kept is None or loss < lowest:
-                lowest, self.kept = loss, trained
+            if self.kept is None or loss < self.lowest:
+                self.lowest, self.kept = loss, trained
             with seeded(None, self.plan.device):
                 stop = task.call_on_fit_task_end(
                     estimator=self.estimator, X=self.X, y=self.y
@@ -79,15 +85,22 @@ class Restarts:
     def _train(self, task):
         """Train a new model, or the one to go on with."""
         plan, resume = self.plan, self.plan.resume
+        if self.epochs is not None:
+            resume = None  # that was the restart before
         model = self.estimator._new_module(plan.config)
         if resume is not None:
             model.load_state_dict(resume.weights)
         model = model.to(plan.device)
-        self.epochs = Epochs(self.estimator, model, task, self.X, self.y, plan)
+        self.epochs = Epochs(self.estimator, model, task, self, resume)
+        if self.epochs.finished:
+            state = map_tensors(lambda t: t.to(plan.device), resume.state)
+            self.epochs.end(state)
+            conclude(model, plan.data)
+            return Trained(model, state | {"interrupted": False}, self.epochs.history)
         state, _ = train(
             model,
             plan.data,
-            max_iter=plan.max_iter,
+            max_iter=plan.max_iter - self.epochs.n_done,
             batch_size=plan.batch_size,
             learning_rate=self.estimator._learning_rate,
             weights=plan.weights,
@@ -96,6 +109,40 @@ class Restarts:
             after_epoch=self.epochs,
         )
         return Trained(model, state, self.epochs.history)
+
+    def _restore_best(self, best):
+        """Take up the best restart before a fit was cut off."""
+        if best is None:
+            return
+        model = self.estimator._new_module(self.plan.config)
+        model.load_state_dict(best["weights"])
+        self.lowest = best["loss"]
+        model = model.to(self.plan.device).eval()
+        self.kept = Trained(model, best["state"], best["history"])
+
+    def progress(self):
+        """Where the fit is, after the last whole epoch."""
+        best = None
+        if self.kept is not None:
+            best = {
+                "loss": self.lowest,
+                "weights": self.kept.model.state_dict(),
+                "state": self.kept.state,
+                "history": self.kept.history,
+            }
+        epochs = self.epochs
+        return Progress(
+            seed=self.plan.seed,
+            n_init=self.plan.n_init,
+            fingerprint=self.plan.fingerprint(),
+            restart=self.number,
+            n_done=epochs.n_done,
+            finished=epochs.finished,
+            best=best,
+            kept=epochs.kept,
+            no_change=(epochs.best, epochs.n_worse),
+            memory=epochs.memory,
+        )
 
     def interrupt(self):
         """Keep what is whole after Ctrl-C: the best restart, or the last epoch.
@@ -119,18 +166,48 @@ class Restarts:
 
 
 class Epochs:
-    """The owner of a training's history: callbacks, printing, early stopping."""
+    """The owner of a training's history: callbacks, printing, early stopping.
 
-    def __init__(self, estimator, model, task, X, y, plan):
+    Parameters
+    ----------
+    estimator : estimator
+        The one under fit.
+    model : nn.Module
+    task : CallbackContext
+        Of the training.
+    restarts : Restarts
+    resume : Resume or None
+
+    Attributes
+    ----------
+    memory : dict
+        For callbacks: plain values that a checkpoint saves, and that are there again
+        when the training goes on.
+    """
+
+    def __init__(self, estimator, model, task, restarts, resume):
         self.estimator, self.model, self.task = estimator, model, task
-        self.X, self.y, self.plan = X, y, plan
-        self.history = [] if plan.resume is None else list(plan.resume.history)
+        self.restarts, self.plan = restarts, restarts.plan
+        self.X, self.y = restarts.X, restarts.y
+        self.history = [] if resume is None else list(resume.history)
         self.state = None  # after the last whole epoch
-        self.n_done = 0
+        self.n_done, self.finished = 0, False
         self.best, self.n_worse = np.inf, 0
         self.kept = None  # the state that training ends with, if not the last
+        self.memory = {}
+        self.savers = []
+        self.snapshot = None
+        progress = None if resume is None else resume.progress
+        if progress is not None:
+            self.n_done = progress.n_done
+            self.finished = progress.finished or self.n_done >= self.plan.max_iter
+            self.best, self.n_worse = progress.no_change
+            self.kept, self.memory = progress.kept, progress.memory
         estimator._epochs = self
-        self._begin()
+        if resume is not None:
+            estimator.history_ = self.history
+        if not self.finished:
+            self._begin()
 
     def _begin(self):
         # What a callback draws must not change the training.
@@ -149,6 +226,7 @@ class Epochs:
         # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
         # that to its scorers, as it would sample weights.
         est.history_ = self.history
+        self.savers, self.snapshot = [], None
         with seeded(None, self.plan.device):
             stop = self.epoch_task.call_on_fit_task_end(
                 estimator=est,
@@ -167,16 +245,32 @@ class Epochs:
                 flush=True,
             )
         stop = stop or self._no_change(row)
-        if not stop and self.n_done < self.plan.max_iter:
+        self.finished = bool(stop) or self.n_done >= self.plan.max_iter
+        for save in self.savers:
+            with seeded(None, self.plan.device):
+                save(self._checkpoint)
+        if self.finished:
+            self.end(state)
+        else:
             self._begin()
-        elif self.kept is not None:
-            # with the random state of then, for what it does after training
-            restore(self.model, self.kept, self.plan.device)
         return stop
+
+    def end(self, state):
+        """Give the model the weights that training ends with."""
+        # with the random state of then, for what it does after training
+        restore(self.model, self.kept or state, self.plan.device)
 
     def add(self, name, value):
         """Add a value to the last epoch's row of the history."""
         self.history[-1][name] = value
+
+    def save_by(self, save):
+        """Have a callback's function called when all have seen this epoch.
+
+        It is given a function that returns the estimator as fitted so far, with all
+        that its fit needs to go on.
+        """
+        self.savers.append(save)
 
     def keep_weights(self):
         """End with the weights of this epoch, unless asked again."""
@@ -194,10 +288,24 @@ class Epochs:
 
     def _snapshot(self):
         """Attributes of an estimator whose fit had stopped here."""
-        model = copy.deepcopy(self.model)
-        with seeded(None, self.plan.device):
-            set_rng_state(self.state["rng"], self.plan.device)
-            conclude(model, self.plan.data)
-        return self.estimator._fitted_attributes(
-            Trained(model, self.state, list(self.history)), self.plan
+        if self.snapshot is None:
+            model = copy.deepcopy(self.model)
+            with seeded(None, self.plan.device):
+                set_rng_state(self.state["rng"], self.plan.device)
+                conclude(model, self.plan.data)
+            self.snapshot = self.estimator._fitted_attributes(
+                Trained(model, self.state, self.history), self.plan
+            )
+        return self.snapshot | {"history_": [dict(row) for row in self.history]}
+
+    def _checkpoint(self):
+        """Estimator as fitted so far, with all that its fit needs to go on."""
+        est = self.estimator._view()
+        for name in ("_epochs", "_skl_callbacks"):
+            vars(est).pop(name, None)
+        vars(est).update(self._snapshot())
+        progress = vars(self.restarts.progress())
+        est._progress = map_tensors(
+            lambda t: t.detach().cpu(), {"state": self.state, "progress": progress}
         )
+        return est

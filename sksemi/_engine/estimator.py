@@ -58,6 +58,7 @@ _FITTED = (
     "_in_unit_interval",
     "_layout",
     "_n_labels",
+    "_progress",
     "_seed",
     "_state",
 )
@@ -96,6 +97,14 @@ class Plan:
     batch_size: int
     pool: str
     rows: _validation.Rows
+
+    def fingerprint(self):
+        """Return a hash of rows and labels, made once."""
+        if self._fingerprint is None:
+            self._fingerprint = self.data.fingerprint()
+        return self._fingerprint
+
+    _fingerprint: str | None = None
 
 
 class DeepEstimator(
@@ -229,7 +238,9 @@ class DeepEstimator(
     @with_callbacks
     def _prepare_run_finish(self, X, y, parents, resume):
         """Check everything, train, and set what a fit leaves."""
-        n_init = self.n_init if resume is None else 1
+        n_init = self.n_init
+        if resume is not None:
+            n_init = 1 if resume.progress is None else resume.progress.n_init
         root = self._init_callback_context(
             max_subtasks=self.max_iter if n_init == 1 else n_init
         )
@@ -257,8 +268,8 @@ class DeepEstimator(
                 if name in _FITTED or (name.endswith("_") and name[0] != "_"):
                     delattr(work, name)
         else:
-            for name in ("model_", "labels_", "history_", "n_iter_"):
-                delattr(work, name)
+            for name in ("model_", "labels_", "history_", "n_iter_", "_progress"):
+                vars(work).pop(name, None)
         return work
 
     def _prepare(self, X, y, parents, resume, n_init):
@@ -275,11 +286,14 @@ class DeepEstimator(
         config = self._own_parameters() | self._architecture(rows, device)
         weights = self._weights(self._auto_weights(rows, config))
         config |= self._module_config(rows, config, weights)
+        data = self._data(rows, device)
         if resume is not None:
-            resume.check(config, rows.classes, rows.n_labels)
+            resume.check(config, rows.classes, rows.n_labels, data.fingerprint)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        if resume is not None and resume.progress is not None:
+            seed = resume.progress.seed
         return Plan(
-            data=self._data(rows, device),
+            data=data,
             config=config,
             weights=weights,
             device=device,
@@ -578,16 +592,18 @@ class DeepEstimator(
                 name: tensor.numpy(force=True)
                 for name, tensor in state["model_"].state_dict().items()
             }
-        if "_state" in state:
-            state["_state"] = map_tensors(torch.Tensor.numpy, state["_state"])
+        for name in ("_state", "_progress"):
+            if name in state:
+                state[name] = map_tensors(torch.Tensor.numpy, state[name])
         return state
 
     def __setstate__(self, state):
         """Rebuild the module from what fit recorded, not from present parameters."""
         state = dict(state)
         weights = state.pop("model_", None)
-        if "_state" in state:
-            state["_state"] = map_tensors(torch.tensor, state["_state"], np.ndarray)
+        for name in ("_state", "_progress"):
+            if name in state:
+                state[name] = map_tensors(torch.tensor, state[name], np.ndarray)
         super().__setstate__(state)
         if weights is not None:
             with seeded(None, torch.device("cpu")):

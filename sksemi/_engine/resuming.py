@@ -1,4 +1,4 @@
-"""A fit to go on from."""
+"""A fit to go on from: an earlier one, or one that was cut off."""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +6,46 @@ import numpy as np
 
 # Entries of a module's config that may differ: where and how fast it computes.
 _MAY_CHANGE = ("bfloat16",)
+
+
+@dataclass
+class Progress:
+    """Where a fit under way is, beside the weights and state of its training.
+
+    Parameters
+    ----------
+    seed : int
+        Of the fit.
+    n_init : int
+        Its number of trainings.
+    fingerprint : str
+        Of the training rows and labels.
+    restart : int
+        Number, from 0, of the training under way.
+    n_done : int
+        Epochs of it that are over.
+    finished : bool
+        Whether it has stopped.
+    best : dict or None
+        What the best restart so far left: "loss", "weights", "state" and "history".
+    kept : dict or None
+        "weights" and "rng" that the training ends with, if not the last.
+    no_change : tuple of (float, int)
+        Lowest loss so far, and epochs since then.
+    memory : dict
+        Of callbacks: see `Epochs`.
+    """
+
+    seed: int
+    n_init: int
+    fingerprint: str
+    restart: int = 0
+    n_done: int = 0
+    finished: bool = False
+    best: dict | None = None
+    kept: dict | None = None
+    no_change: tuple = (np.inf, 0)
+    memory: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -26,6 +66,8 @@ class Resume:
     state : dict
         Of the training; "epoch" alone after a fit that kept none.
     history : list of dict
+    progress : Progress or None
+        Where the fit was cut off; None after a whole one.
     """
 
     config: dict
@@ -34,38 +76,59 @@ class Resume:
     seed: int
     weights: dict
     state: dict
-    history: list = field(default_factory=list)
+    history: list
+    progress: Progress | None = None
 
     @classmethod
     def of(cls, estimator):
         """Where a fit of an estimator goes on from, None if it starts anew."""
-        if not (estimator.warm_start and hasattr(estimator, "model_")):
+        cut_off = getattr(estimator, "_progress", None)
+        if cut_off is None and not (
+            estimator.warm_start and hasattr(estimator, "model_")
+        ):
             return None
+        if cut_off is None:
+            state = getattr(estimator, "_state", {"epoch": estimator.n_iter_})
+            weights, progress = estimator.model_.state_dict(), None
+        else:
+            state, progress = cut_off["state"], Progress(**cut_off["progress"])
+            weights = state["weights"]
         return cls(
             config=estimator._config,
             classes=estimator.classes_,
             n_labels=estimator._n_labels,
             seed=estimator._seed,
-            weights=estimator.model_.state_dict(),
-            state=getattr(estimator, "_state", {"epoch": estimator.n_iter_}),
+            weights=weights,
+            state=state,
             history=[dict(row) for row in estimator.history_],
+            progress=progress,
         )
 
-    def check(self, config, classes, n_labels):
-        """Refuse to go on with other clusters or another network.
+    def check(self, config, classes, n_labels, fingerprint):
+        """Refuse to go on with other rows, clusters or another network.
+
+        Parameters
+        ----------
+        config, classes, n_labels
+            Those of the fit that is to go on.
+        fingerprint : callable
+            Returns that of its rows and labels.
 
         Raises
         ------
         ValueError
             Naming what has changed.
         """
+        why, remedy = "warm_start=True", "Set warm_start=False to start anew."
+        if self.progress is not None:
+            why = "this estimator is a checkpoint of a fit that was cut off"
+            remedy = "Use sklearn.base.clone(estimator) to start anew."
         now, then = classes.tolist(), self.classes.tolist()
         if (now, n_labels) != (then, self.n_labels):
             raise ValueError(
-                f"warm_start=True, but y and n_clusters now make the clusters {now}, "
-                f"{n_labels} of them with a label, and the fit to go on from has "
-                f"{then}, {self.n_labels} with a label. Set warm_start=False to start "
-                "anew."
+                f"{why}, but y and n_clusters now make the clusters {now}, {n_labels} "
+                f"of them with a label, and the fit to go on from has {then}, "
+                f"{self.n_labels} with a label. {remedy}"
             )
         changed = [
             name
@@ -74,7 +137,11 @@ class Resume:
         ]
         if changed:
             raise ValueError(
-                f"warm_start=True, but {', '.join(changed)} changed, and the weights "
-                "to go on from were made for the old values. Set warm_start=False to "
-                "start anew."
+                f"{why}, but {', '.join(changed)} changed, and the weights to go on "
+                f"from were made for the old values. {remedy}"
+            )
+        if self.progress is not None and self.progress.fingerprint != fingerprint():
+            raise ValueError(
+                f"{why}, but X or y differ from what that fit was given, or are in "
+                f"another order. {remedy}"
             )

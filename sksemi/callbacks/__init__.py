@@ -1,6 +1,7 @@
 """Callbacks for ``estimator.set_callbacks``, beside those of `sklearn.callback`."""
 
+from sksemi.callbacks._checkpoint import Checkpoint
 from sksemi.callbacks._early_stopping import EarlyStopping
 from sksemi.callbacks._monitor import LabeledScoringMonitor
 
-__all__ = ["EarlyStopping", "LabeledScoringMonitor"]
+__all__ = ["Checkpoint", "EarlyStopping", "LabeledScoringMonitor"]

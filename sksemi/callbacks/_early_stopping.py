@@ -1,7 +1,6 @@
 """Early stopping."""
 
 from numbers import Integral, Real
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -123,17 +122,6 @@ class EarlyStopping:
             scored if greater_is_better is None else (greater_is_better)
         )
         self.restore_best_weights = restore_best_weights
-        # One object watches many trainings at once, in a search for instance: each has
-        # its record under the context that its epochs share.
-        self._records = WeakKeyDictionary()
-
-    def __getstate__(self):
-        """Leave out records of trainings that are under way in this process."""
-        return vars(self) | {"_records": None}
-
-    def __setstate__(self, state):
-        """Start without records."""
-        vars(self).update(state | {"_records": WeakKeyDictionary()})
 
     def setup(self, estimator, context):
         """Check the estimator and the validation rows; called as fit begins.
@@ -195,29 +183,38 @@ class EarlyStopping:
                 f"monitor={self.monitor!r} is not in history_. Choose one of "
                 f"{sorted(set(row) - {'epoch', 'seconds'})}."
             )
-        return self._judge(estimator, context, row[self.monitor])
+        return self._judge(estimator, row[self.monitor])
 
     def _after_task_with_score(self, estimator, context, *, fitted_estimator):
         if context.task_name != "epoch":
             return False
         value = float(self._scorer(fitted_estimator, *self._rows))
         estimator._epochs.add(VALIDATION_SCORE, value)
-        return self._judge(estimator, context, value)
+        return self._judge(estimator, value)
 
-    def _judge(self, estimator, context, value):
+    def _judge(self, estimator, value):
         """Note an epoch's value; return whether patience is at an end."""
         gain = value if self.greater_is_better else -value
-        record = self._records.setdefault(
-            context.parent, {"best": -np.inf, "to_beat": -np.inf, "n_worse": 0}
+        # One object watches many trainings at once, in a search for instance: each has
+        # its record with its epochs, from where a checkpoint saves it.
+        record = estimator._epochs.memory.setdefault(
+            self._name(estimator),
+            {"best": -np.inf, "to_beat": -np.inf, "n_worse": 0},
         )
         if gain > record["best"]:
             record["best"] = gain
-            self.best_epoch_ = estimator.history_[-1]["epoch"]
-            self.best_value_ = value
+            record["epoch"] = estimator.history_[-1]["epoch"]
             if self.restore_best_weights:
                 estimator._epochs.keep_weights()
         if gain > record["to_beat"] + self.tol:
             record["to_beat"], record["n_worse"] = gain, 0
         else:
             record["n_worse"] += 1
+        self.best_epoch_ = record["epoch"]
+        self.best_value_ = record["best"] if self.greater_is_better else -record["best"]
         return record["n_worse"] >= self.patience
+
+    def _name(self, estimator):
+        """Name of this callback among the early stoppings of an estimator."""
+        own = [c for c in estimator._skl_callbacks if isinstance(c, EarlyStopping)]
+        return f"EarlyStopping {[c is self for c in own].index(True)}"

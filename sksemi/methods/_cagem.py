@@ -139,8 +139,8 @@ class CaGeM(nn.Module):
         z1_dim, z2_dim, K = config.z1_dim, config.z2_dim, config.n_clusters
         self.z_dims = [z1_dim, z2_dim]
         self.n_features_out, self.noise_dim = z2_dim, z1_dim + z2_dim
-        # (N_u + N_l) / N_l, learned before the first epoch
-        self.label_ratio = None
+        # (N_u + N_l) / N_l, learned from the data
+        self.register_buffer("label_ratio", torch.ones(()))
         act, bfloat16 = ACTIVATIONS[config.activation], config.bfloat16
         lower, upper = config.hidden_layer_sizes, config.upper_sizes
         mlp = config.network == "mlp"
@@ -285,10 +285,9 @@ class CaGeM(nn.Module):
 
     def before_epoch(self, data, epoch):
         """Weight of the labels; before the first epoch, units and clusters too."""
-        if self.label_ratio is None:
-            n_labeled = max(int((data.codes >= 0).sum()), 1)
-            # labeled rows count twice, as they are among the rows of the pool
-            self.label_ratio = (len(data.codes) + n_labeled) / n_labeled
+        n_labeled = max(int((data.codes >= 0).sum()), 1)
+        # labeled rows count twice, as they are among the rows of the pool
+        self.label_ratio.fill_((len(data.codes) + n_labeled) / n_labeled)
         if epoch > 0:
             return
         self.p_x.fit_units(data)
