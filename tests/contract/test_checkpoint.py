@@ -309,10 +309,14 @@ def test_kill_at_random_moments(Estimator, digits, tmp_path):
         assert process.stdout.readline() == "ready\n"
         return process
 
+    def ended(process):
+        process.communicate()
+        return process.returncode
+
     whole = tmp_path / "whole.skops"
     begin = time.perf_counter()
     process = start(whole)
-    assert process.wait() == 0
+    assert ended(process) == 0
     longest = time.perf_counter() - begin
     expected = np.load(f"{whole}.npy")
     rng = np.random.RandomState(0)
@@ -325,9 +329,9 @@ def test_kill_at_random_moments(Estimator, digits, tmp_path):
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             n_killed += 1
-        if process.wait() == 0:
+        if ended(process) == 0:
             np.testing.assert_array_equal(np.load(f"{path}.npy"), expected)
             n_finished += 1
     while not os.path.exists(f"{path}.npy"):
-        assert start(path).wait() == 0
+        assert ended(start(path)) == 0
     np.testing.assert_array_equal(np.load(f"{path}.npy"), expected)
