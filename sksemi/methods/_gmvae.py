@@ -41,6 +41,7 @@ from sksemi._engine.generative import GenerativeMixin
 from sksemi._engine.kmeans import start_from_kmeans
 from sksemi._engine.training import Loss
 from sksemi._nn.augment import Augment
+from sksemi._nn.bounds import enumerated_bound, importance_weighted_bound
 from sksemi._nn.distributions import Gaussian, Likelihood
 from sksemi._nn.losses import (
     categorical_kl_to_uniform,
@@ -230,33 +231,21 @@ class GMVAE(nn.Module):
         """
         features = self.encode(x)
         logits = in_float64(self.q_y, features).double()
-        bound = -categorical_kl_to_uniform(logits)
-        for k, q_k in enumerate(logits.softmax(1).unbind(1)):
-            y = self.one_hot(torch.tensor(k, device=x.device), len(x))
-            q_z, p_z = self.q_and_p_z(features, y)
-            log_p_x = sum(
-                self.log_likelihood(x, q_z.mean + q_z.stddev * e) for e in noise
-            ) / len(noise)
-            kl_z = kl_divergence(q_z, p_z).double().sum(1)
-            bound = bound + q_k * (log_p_x - kl_z)
-        return bound
+        return enumerated_bound(logits, self.given(x, features), noise)
 
     def importance_weighted_bound(self, x, noise):
         """Log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
-        features = self.encode(x)
-        joint = []
-        for k in range(self.config.n_clusters):
+        given = self.given(x, self.encode(x))
+        return importance_weighted_bound(self.config.n_clusters, given, noise)
+
+    def given(self, x, features):
+        """Return q(z|x_hat, y), p(z|y) and log p(x|z) as functions of a cluster."""
+
+        def given(k):
             y = self.one_hot(torch.tensor(k, device=x.device), len(x))
-            q_z, p_z = self.q_and_p_z(features, y)
-            log_p_x_given_k = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
-            for e in noise:
-                z = q_z.mean + q_z.stddev * e
-                log_weight = self.log_likelihood(x, z) + (
-                    p_z.log_prob(z).double() - q_z.log_prob(z).double()
-                ).sum(1)
-                log_p_x_given_k = torch.logaddexp(log_p_x_given_k, log_weight)
-            joint.append(log_p_x_given_k - math.log(len(noise)))
-        return torch.stack(joint, 1).logsumexp(1) - math.log(self.config.n_clusters)
+            return *self.q_and_p_z(features, y), lambda z: self.log_likelihood(x, z)
+
+        return given
 
     def log_likelihood(self, x, z):
         """Log p(x|z) in nats: (n,), float64."""
