@@ -1,4 +1,7 @@
-"""Sphinx configuration: ``pip install ".[docs]" && sphinx-build docs docs/_build``."""
+"""Sphinx configuration.
+
+``pip install ".[docs]" && python -m sphinx -W docs docs/_build/html``
+"""
 
 import sksemi
 

@@ -16,6 +16,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 import sksemi
 from sksemi import datasets
+from sksemi.callbacks import add_to_history
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
@@ -125,7 +126,11 @@ class Checkpoint:
         if context.task_name != "epoch":
             return
         if self.score is not None:
-            estimator.history_[-1] |= self.score(fitted_estimator)
+            # in fitted_estimator's history too, which is written below; some figures
+            # repeat what training has written
+            row, figures = estimator.history_[-1], self.score(fitted_estimator)
+            new = {name: figures[name] for name in figures if name not in row}
+            add_to_history(estimator, **new)
         fitted_estimator.set_callbacks()
         dump(fitted_estimator, self.path)
 

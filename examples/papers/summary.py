@@ -3,7 +3,8 @@
     python examples/papers/summary.py [FILE ...]
 
 One row per script, data set, recipe, number of labels, epochs, clusters, protocol and
-parameters changed by ``--set``.
+parameters changed by ``--set``. The history of a line has unweighted terms of the loss
+where it has ``loss``; in older lines, which have none, terms are weighted.
 """
 
 import json

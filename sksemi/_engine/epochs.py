@@ -205,7 +205,7 @@ class Epochs:
             self.kept, self.memory = progress.kept, progress.memory
         estimator._epochs = self
         if resume is not None:
-            estimator.history_ = self.history
+            estimator.history_ = self._rows()
         if not self.finished:
             self._begin()
 
@@ -223,9 +223,11 @@ class Epochs:
         self.n_done += 1
         self.state = state
         self.history.append(dict(row))
-        # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
-        # that to its scorers, as it would sample weights.
-        est.history_ = self.history
+        # For callbacks, which add to it by `add` alone. Not as the task's metadata:
+        # scikit-learn's ScoringMonitor hands that to its scorers, as it would sample
+        # weights.
+        est.history_ = self._rows()
+        self.own_names = set(row)
         self.savers, self.snapshot = [], None
         with seeded(None, self.plan.device):
             stop = self.epoch_task.call_on_fit_task_end(
@@ -260,9 +262,27 @@ class Epochs:
         # with the random state of then, for what it does after training
         restore(self.model, self.kept or state, self.plan.device)
 
-    def add(self, name, value):
-        """Add a value to the last epoch's row of the history."""
-        self.history[-1][name] = value
+    def _rows(self):
+        return [dict(row) for row in self.history]
+
+    def add(self, values):
+        """Add values to the row of the epoch that has just ended.
+
+        Raises
+        ------
+        ValueError
+            If no epoch has, or training itself has written one of these names.
+        """
+        if self.state is None:
+            raise ValueError("No epoch of this fit has ended yet.")
+        taken = sorted(self.own_names.intersection(values))
+        if taken:
+            raise ValueError(
+                f"Training has written {', '.join(taken)} into history_ itself. Choose "
+                "another name."
+            )
+        self.history[-1] |= values
+        self.estimator.history_[-1] |= values
 
     def save_by(self, save):
         """Have a callback's function called when all have seen this epoch.
@@ -296,14 +316,15 @@ class Epochs:
             self.snapshot = self.estimator._fitted_attributes(
                 Trained(model, self.state, self.history), self.plan
             )
-        return self.snapshot | {"history_": [dict(row) for row in self.history]}
+        # the rows that callbacks see, so that what they add is in fitted_estimator's
+        return self.snapshot | {"history_": list(self.estimator.history_)}
 
     def _checkpoint(self):
         """Estimator as fitted so far, with all that its fit needs to go on."""
         est = self.estimator._view()
         for name in ("_epochs", "_skl_callbacks"):
             vars(est).pop(name, None)
-        vars(est).update(self._snapshot())
+        vars(est).update(self._snapshot() | {"history_": self._rows()})
         progress = vars(self.restarts.progress())
         est._progress = map_tensors(
             lambda t: t.detach().cpu(), {"state": self.state, "progress": progress}

@@ -7,6 +7,7 @@ from sklearn.metrics import check_scoring
 
 from sksemi._engine.estimator import DeepEstimator
 from sksemi._validation import Interval, validate_params
+from sksemi.callbacks._history import add_to_history
 from sksemi.callbacks._scoring import check_validation_data, own_score, rows_to_score
 
 VALIDATION_SCORE = "validation_score"
@@ -189,7 +190,7 @@ class EarlyStopping:
         if context.task_name != "epoch":
             return False
         value = float(self._scorer(fitted_estimator, *self._rows))
-        estimator._epochs.add(VALIDATION_SCORE, value)
+        add_to_history(estimator, **{VALIDATION_SCORE: value})
         return self._judge(estimator, value)
 
     def _judge(self, estimator, value):

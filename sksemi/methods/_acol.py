@@ -508,7 +508,8 @@ class ACOLClusterer(DeepClusterer):
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
-        that of one longer fit. Parameters that leave the network as it is may change.
+        that of one longer fit. Weights of the loss, ``learning_rate``, ``batch_size``
+        and ``precision`` may change; what else the network was built from may not.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of "conv" while training; "auto" is bfloat16 where the device has it
@@ -543,9 +544,10 @@ class ACOLClusterer(DeepClusterer):
         with ``parents``.
 
     history_ : list of dict
-        One row per epoch: every weighted term of the loss (``cross_entropy``,
-        ``affinity``, ``balance``, ``frobenius``, ``label``), ``parent_accuracy`` (the
-        part of the rows whose parent was told right), ``seconds``.
+        One row per epoch: ``loss``, what was minimized; every term in its own unit,
+        unweighted (``cross_entropy``, ``affinity``, ``balance``, ``frobenius``,
+        ``label``); ``parent_accuracy``, the fraction of the rows whose parent was told
+        right; ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.

@@ -533,9 +533,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         kept.
 
     warm_start : bool, default=False
-        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
-        optimizer and random state: with the same data and parameters, the result is
-        that of one longer fit. Parameters that leave the network as it is may change.
+        Whether fit goes on for ``max_iter`` more epochs, as one longer fit would have.
+        Weights of the loss, the learning rate and its decay, ``batch_size``, precision
+        and draws may change; what else the network was built from may not.
 
     n_importance_samples : int, default=1
         Draws in ``score_samples``: 1 is the bound, more are importance weighted, y
@@ -570,11 +570,11 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         ``predict`` of the training rows.
 
     history_ : list of dict
-        One row per epoch, means over its steps: every weighted term of the loss
-        (``reconstruction``, ``gaussian``, ``categorical``, ``label_q``, ``label_p``);
-        in nats, unweighted, ``bound`` and its parts ``kl_z1``, ``kl_z2`` and ``kl_y``;
-        ``active_z1`` and ``active_z2``, the units whose posterior means have a variance
-        above 0.01 over the rows of a step; ``seconds``.
+        One row per epoch, means over its steps: ``loss``, what was minimized; in nats,
+        unweighted, every term (``reconstruction``, ``gaussian``, ``categorical``,
+        ``label_q``, ``label_p``), ``bound`` and its parts ``kl_z1``, ``kl_z2`` and
+        ``kl_y``; ``active_z1`` and ``active_z2``, the units whose posterior means have
+        a variance above 0.01 over the rows of a step; ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.

@@ -470,7 +470,9 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
-        that of one longer fit. Parameters that leave the network as it is may change.
+        that of one longer fit. Weights of the loss, ``learning_rate``,
+        ``halving_period``, ``batch_size`` and ``precision`` may change; what else the
+        network was built from may not.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of the convolutions while training; "auto" is bfloat16 where the
@@ -495,12 +497,12 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         ``predict`` of the training rows.
 
     history_ : list of dict
-        One row per epoch: every weighted term of the loss (``reconstruction``,
-        ``categorical``, ``assignment``, ``feature``, ``separation``), ``agreement``
-        (the part of the unlabeled rows whose most probable cluster is the one
-        assigned), ``neighbor_accuracy`` (the part of a batch's labeled rows whose
-        nearest other labeled row has their label; with two labeled rows or more),
-        ``seconds``.
+        One row per epoch: ``loss``, what was minimized; every term in its own unit,
+        unweighted (``reconstruction``, ``categorical``, ``assignment``, ``feature``,
+        ``separation``); ``agreement``, the fraction of the unlabeled rows whose most
+        probable cluster is the one assigned; ``neighbor_accuracy``, the fraction of a
+        batch's labeled rows whose nearest other labeled row has their label (with two
+        labeled rows or more); ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.

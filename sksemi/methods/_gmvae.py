@@ -378,7 +378,10 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
-        that of one longer fit. Parameters that leave the network as it is may change.
+        that of one longer fit. Weights of the loss but ``reconstruction_weight``,
+        ``learning_rate``, ``halving_period``, ``batch_size``, ``precision`` and
+        ``n_importance_samples`` may change; what else the network was built from may
+        not.
 
     n_importance_samples : int, default=1
         Draws of z in ``score_samples``: 1 is the bound, more are importance weighted.
@@ -407,10 +410,10 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         ``predict`` of the training rows.
 
     history_ : list of dict
-        One row per epoch: every weighted term of the loss (``reconstruction``,
-        ``gaussian``, ``categorical``, ``assignment``, ``metric``), ``kl_z`` in nats,
-        ``agreement`` (the part of the unlabeled rows whose most probable cluster is
-        the one assigned), ``seconds``.
+        One row per epoch: ``loss``, what was minimized; every term in its own unit,
+        unweighted (``reconstruction``, ``gaussian``, ``categorical``, ``assignment``,
+        ``metric``); ``kl_z`` in nats; ``agreement``, the fraction of the unlabeled rows
+        whose most probable cluster is the one assigned; ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sksemi import GMVAEClusterer
-from sksemi.callbacks import EarlyStopping, LabeledScoringMonitor
+from sksemi.callbacks import EarlyStopping, LabeledScoringMonitor, add_to_history
 from sksemi.metrics import labeled_accuracy, labeled_neg_log_loss
 from sksemi.model_selection import PartialLabelKFold
 from tests.contract.estimators import ESTIMATORS, QUICK
@@ -222,6 +222,84 @@ def test_early_stopping_refuses_rows_and_estimators(digits):
     with pytest.raises(TypeError, match="cannot stop LogisticRegression"):
         LogisticRegression().set_callbacks(EarlyStopping()).fit(X, y_partial)
     assert not hasattr(est, "model_")
+
+
+# ----------------------------------------------------------------- the history
+
+
+class Adding:
+    """A callback that adds values, and notes the rows that it sees."""
+
+    def __init__(self, add, task="epoch"):
+        self.add, self.task = add, task
+        self.seen = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == self.task:
+            self.add(estimator, fitted_estimator)
+            assert estimator.history_ == fitted_estimator.history_
+            self.seen.append(dict(estimator.history_[-1]))
+
+
+@every_estimator
+def test_what_callbacks_add_is_in_history(Estimator, digits):
+    """And nothing else that they write there; restarts have rows of their own."""
+    X, _, y_partial = digits
+
+    def add(estimator, _):
+        add_to_history(estimator, tenth=np.float32(0.1), count=len(estimator.history_))
+
+    def write(estimator, fitted_estimator):
+        estimator.history_[-1]["loss"] = estimator.history_[0]["epoch"] = -5.0
+        estimator.history_.append({})
+        fitted_estimator.history_ = estimator.history_
+
+    last = Adding(lambda estimator, _: None)
+    est = Estimator(**QUICK, n_init=2).set_callbacks(Adding(add), last, Adding(write))
+    est.fit(X, y_partial)
+    alone = Estimator(**QUICK, n_init=2).fit(X, y_partial)
+    added = [{"tenth": float(np.float32(0.1)), "count": n} for n in (1.0, 2.0, 3.0)]
+    without_seconds = [row | {"seconds": 0} for row in est.history_]
+    assert without_seconds == [
+        row | {"seconds": 0} | more
+        for row, more in zip(alone.history_, added, strict=True)
+    ]
+    assert all(type(row["count"]) is float for row in est.history_)
+    assert [{k: row[k] for k in added[0]} for row in last.seen] == 2 * added
+    # a resumed fit keeps what was added before
+    est.set_params(warm_start=True, max_iter=1).set_callbacks().fit(X, y_partial)
+    assert [row.get("count") for row in est.history_] == [1.0, 2.0, 3.0, None]
+
+
+def test_adding_to_history_refuses(digits):
+    X, _, y_partial = digits
+    est = GMVAEClusterer(**QUICK)
+
+    def fit(add, task="epoch"):
+        est.set_callbacks(Adding(add, task)).fit(X, y_partial)
+
+    with pytest.raises(ValueError, match="Training has written kl_z, loss into"):
+        fit(lambda estimator, _: add_to_history(estimator, loss=1, kl_z=2, mine=3))
+    with pytest.raises(ValueError, match="not fitted_estimator"):
+        fit(lambda _, fitted_estimator: add_to_history(fitted_estimator, mine=3))
+    with pytest.raises(ValueError, match="not under fit"):
+        fit(lambda estimator, _: add_to_history(estimator, mine=3), "fit")
+    with pytest.raises(TypeError, match="LogisticRegression keeps no history_"):
+        add_to_history(LogisticRegression(), mine=3)
+    early = Adding(None, None)
+    early.on_fit_task_begin = lambda estimator, context: add_to_history(estimator, a=1)
+    with pytest.raises(ValueError, match="not under fit"):
+        est.set_callbacks(early).fit(X, y_partial)
+    assert not hasattr(est, "history_")
 
 
 # ------------------------------------------------------------ scores per epoch

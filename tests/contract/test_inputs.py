@@ -42,9 +42,14 @@ BAD_FITS = {
     ),
     "string dtype y": (lambda X, y: (X, y.astype(str)), {}, "dtype=object"),
     "pandas string y": (
-        lambda X, y: (X, pd.Series(y.astype(str), dtype="str")),
+        lambda X, y: (X, pd.Series(y.astype(str), dtype="string")),
         {},
         "dtype=object",
+    ),
+    "pandas default y": (  # pandas' own string type since 3.0, objects before
+        lambda X, y: (X, pd.Series(y.astype(str))),
+        {},
+        "dtype=object|the string '-1'",
     ),
     "None in y": (
         lambda X, y: (X, np.where(y < 0, None, y.astype(object))),
