@@ -15,9 +15,9 @@ from sksemi import GMVAEClusterer
 from sksemi.callbacks import EarlyStopping, LabeledScoringMonitor, add_to_history
 from sksemi.metrics import labeled_accuracy, labeled_neg_log_loss
 from sksemi.model_selection import PartialLabelKFold
-from tests.contract.estimators import ESTIMATORS, QUICK
+from tests.contract.estimators import NARROW, QUICK
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
 
 class Script:

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi.callbacks import Checkpoint, EarlyStopping
-from tests.contract.estimators import ESTIMATORS, QUICK
+from tests.contract.estimators import NARROW, QUICK
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 SETTINGS = QUICK | {"max_iter": 4, "batch_size": 100}
 
 

@@ -10,9 +10,9 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MinMaxScaler
 
-from tests.contract.estimators import ESTIMATORS, QUICK, having
+from tests.contract.estimators import NARROW, QUICK, having
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
 
 def spoilt(X, value):

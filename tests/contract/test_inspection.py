@@ -26,9 +26,9 @@ from sksemi.inspection import (
     ReconstructionDisplay,
     SampleGridDisplay,
 )
-from tests.contract.estimators import ESTIMATORS, QUICK, having
+from tests.contract.estimators import NARROW, QUICK, having
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def fitted(digits):
     X, _, y_partial = digits
     return {
         Estimator: Estimator(**QUICK).fit(X.reshape(-1, 8, 8), y_partial)
-        for Estimator in ESTIMATORS
+        for Estimator in NARROW
     }
 
 

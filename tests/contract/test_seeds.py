@@ -10,9 +10,9 @@ from sklearn.base import clone
 from sksemi._engine import epochs
 from sksemi._engine.training import evaluate
 from sksemi.datasets import mask_labels
-from tests.contract.estimators import ESTIMATORS, QUICK, having
+from tests.contract.estimators import NARROW, QUICK, having
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
 
 def weights(est):

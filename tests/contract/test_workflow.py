@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sksemi._engine import data
-from tests.contract.estimators import ESTIMATORS, QUICK, having
+from tests.contract.estimators import NARROW, QUICK, having
 
-every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
 
 def by_pickle(est, folder):
