@@ -1,5 +1,6 @@
 """The examples run, and print what is said of them."""
 
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,36 @@ def test_overhead_ends_with_its_ratio(tmp_path):
 def test_results_are_summarized():
     lines = run("papers/summary.py", folder=EXAMPLES)
     assert all(re.search(r"n = \d+$|\+-", line) for line in lines)
+
+
+def test_tables_benchmark_goes_on_and_renders(tmp_path):
+    out, page = tmp_path / "lines.jsonl", tmp_path / "page.rst"
+    files = ["--out", out, "--page", page]
+    methods = ["CatVAEClusterer", "SVC", "k-means"]
+    command = ["--sets", "wine", "--labels", "0", "5", "--seeds", "1", *files]
+    first = run(
+        "benchmarks/tables.py", *command, "--methods", *methods[1:], folder=tmp_path
+    )
+    assert [line.split("labels")[0].split()[1] for line in first] == ["k-means", "SVC"]
+    one_epoch = ["--set", "max_iter=1"]
+    rest = run(
+        "benchmarks/tables.py",
+        *command,
+        *one_epoch,
+        "--methods",
+        *methods,
+        folder=tmp_path,
+    )
+    assert all("CatVAEClusterer" in line for line in rest)
+    assert len(rest) == 2
+    lines = [json.loads(text) for text in out.read_text().splitlines()]
+    assert len(lines) == 4
+    assert all(0 < line["accuracy"] <= 1 for line in lines)
+    run("benchmarks/tables.py", "--render", *files, folder=tmp_path)
+    text = page.read_text()
+    assert "5 labels a class" in text
+    assert "SVC" in text
+    assert "CatVAE" not in text  # one epoch is not the default
 
 
 @pytest.mark.slow
