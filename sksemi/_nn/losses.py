@@ -89,8 +89,15 @@ def lifted_structured_loss(features, labels, margin, weight=None):
     -------
     Tensor of shape ()
         With ``r_i = logsumexp(margin - d_ik)`` over rows k of other labels and
-        ``J_ij = logaddexp(r_i, r_j) + d_ij``, the sum over pairs of equal label of
-        ``max(0, J_ij)**2``, over twice the number of pairs; 0 where there is none.
+        ``J_ij = logaddexp(r_i, r_j) + d_ij``, half the mean over pairs of equal label
+        of ``max(0, J_ij)**2``; 0 where there is no pair. In the mean a pair counts
+        1 / n for a label of n rows, so that a label counts as much as it has rows.
+
+    Notes
+    -----
+    The paper's mean counts all pairs the same, and so a label by the square of its
+    rows. Where labels are assigned, the largest one then pulls the hardest and gains
+    further rows, until it has nearly all of them.
     """
     distance = torch.cdist(features, features)  # (n, n); its gradient at 0 is 0
     here = torch.ones_like(labels, dtype=torch.bool) if weight is None else weight > 0
@@ -100,6 +107,7 @@ def lifted_structured_loss(features, labels, margin, weight=None):
     absent = torch.finfo(distance.dtype).min / 4
     push = torch.where(both & ~same, margin - distance, absent).logsumexp(1)
     violation = torch.logaddexp(push[:, None], push) + distance
-    pairs = (both & same).to(distance.dtype).triu(diagonal=1)
+    related = (both & same).to(distance.dtype)
+    pairs = related.triu(diagonal=1) / related.sum(1, keepdim=True).clamp(min=1)
     total = (pairs * violation.clamp(min=0).square()).sum()
     return total / (2 * pairs.sum()).clamp(min=1)

@@ -107,11 +107,13 @@ def naive_lifted_loss(x, labels, margin):
         for j in range(i + 1, len(x))
         if labels[i] == labels[j]
     ]
-    total = 0
+    total = count = 0
     for i, j in pairs:
         J = logsumexp([push(i), push(j)]) + np.linalg.norm(x[i] - x[j])
-        total += max(0, J) ** 2
-    return total / (2 * len(pairs))
+        share = 1 / np.sum(labels == labels[i])
+        total += share * max(0, J) ** 2
+        count += share
+    return total / (2 * count)
 
 
 def test_lifted_loss_naive():
