@@ -12,6 +12,7 @@ import numpy as np
 import sklearn
 import torch
 from sklearn.base import _fit_context  # noqa: F401
+from sklearn.metrics import euclidean_distances
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
 from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
 from sklearn.utils._param_validation import (  # noqa: F401
@@ -441,6 +442,60 @@ def check_likelihood(likelihood, rows, default):
             'or use likelihood="gaussian" or "auto".'
         )
     return likelihood
+
+
+def neighbor_distance(X, unit=None, max_rows=(500, 5000)):
+    """Distance of a row to its nearest other row, per feature.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    unit : float, default=None
+        What the distance is divided by; None means the deviation from the mean, the
+        quadratic mean over features.
+    max_rows : tuple of two int, default=(500, 5000)
+        Rows whose neighbor is looked for, and rows among which it is, evenly spread.
+
+    Returns
+    -------
+    float
+        The median of the distances over the square root of the number of features;
+        equal rows do not count as neighbors. 0 where all rows are equal.
+    """
+    queries, rows = (
+        np.asarray(X[:: -(-len(X) // n)], dtype=np.float64) for n in max_rows
+    )
+    if unit is None:
+        unit = np.sqrt(rows.var(0).mean()) or 1.0
+    # about the mean and in the unit, where products do not lose what is left of them
+    mean = rows.mean(0)
+    queries, rows = (queries - mean) / unit, (rows - mean) / unit
+    distance = euclidean_distances(queries, rows)
+    distance[distance <= 1e-6 * distance.max()] = np.inf
+    nearest = distance.min(1)
+    nearest = nearest[np.isfinite(nearest)]
+    if len(nearest) == 0:
+        return 0.0
+    return float(np.median(nearest) / math.sqrt(X.shape[1]))
+
+
+def table_spacing(rows, likelihood):
+    """`neighbor_distance` of a table, in the units that its encoder sees; 0 of images.
+
+    Parameters
+    ----------
+    rows : Rows
+    likelihood : str
+        Under "gaussian" the unit is that of the data.
+
+    Returns
+    -------
+    float
+    """
+    if rows.image_shape is not None:
+        return 0.0
+    scale = rows.scale if rows.X.dtype == np.uint8 else 1.0
+    return neighbor_distance(rows.X, None if likelihood == "gaussian" else scale)
 
 
 def check_n_clusters(n_clusters, labels, n_samples):

@@ -11,8 +11,8 @@ class Augment(nn.Module):
     Parameters
     ----------
     input_noise : float or "auto"
-        Standard deviation. "auto" is 0.2 for tables, 0.1 for images that are shifted
-        too and 0.03 for others.
+        Standard deviation. "auto" is, for tables, the distance between neighbors and
+        at least 0.2; 0.1 for images that are shifted too and 0.03 for others.
     max_shift : int or "auto"
         Largest shift in pixels, 0 for tables. "auto" is 1 with labels and 0 without,
         where shifts lead clusters astray.
@@ -20,15 +20,20 @@ class Augment(nn.Module):
         None for tables.
     n_labels : int
         Distinct labels.
+    neighbor_distance : float, default=0.0
+        Distance of a row to its nearest other row, per feature.
     """
 
-    def __init__(self, input_noise, max_shift, image_shape, n_labels):
+    def __init__(
+        self, input_noise, max_shift, image_shape, n_labels, neighbor_distance=0.0
+    ):
         super().__init__()
         if max_shift == "auto":
             max_shift = int(n_labels > 0)
         if input_noise == "auto":
             for_images = 0.1 if max_shift else 0.03
-            input_noise = 0.2 if image_shape is None else for_images
+            for_tables = max(0.2, neighbor_distance)
+            input_noise = for_tables if image_shape is None else for_images
         self.image_shape = image_shape
         self.deviation = input_noise
         self.max_shift = 0 if image_shape is None else max_shift

@@ -58,14 +58,14 @@ from sksemi._validation import (
     NON_NEGATIVE_COUNT,
     POSITIVE,
     StrOptions,
+    table_spacing,
 )
 
 # Section V-A at 28x28: filters, kernel, stride.
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 500
-# k-means on the rows themselves sees at most about so many.
-START_ROWS = 4_000
+START_ROWS = 4_000  # that k-means sees of the rows themselves, about
 
 
 def categorical_loss(logits):
@@ -92,21 +92,11 @@ def assignment_loss(proba, labels):
 
 
 def feature_distances(features, representatives, labels, n_clusters):
-    """Mean distance of each feature to the representatives of each cluster.
+    """Mean distance of each feature to the representatives of each cluster: (n, K).
 
-    Parameters
-    ----------
-    features : Tensor of shape (n_rows, n_features)
-        Non-negative and of unit norm, as are the representatives.
-    representatives : Tensor of shape (n_representatives, n_features)
-    labels : Tensor of shape (n_representatives,)
-    n_clusters : int
-
-    Returns
-    -------
-    Tensor of shape (n_rows, n_clusters)
-        Equation 18: D(f, r) of each row and cluster, between 0 and 1; 0 for a cluster
-        without representative.
+    Equation 18: D(f, r), in [0, 1], for ``features`` (n, f) and ``representatives``
+    (m, f), both non-negative and of unit norm, and the cluster of each of these
+    (``labels``); 0 for a cluster without one.
     """
     # exact differences: a feature is at distance 0 from itself, with gradient 0 there
     distance = torch.cdist(
@@ -119,6 +109,15 @@ def feature_distances(features, representatives, labels, n_clusters):
 def to_unit_norm(embedding):
     """Features of unit norm; a dead one stays 0, with a finite gradient."""
     return F.normalize(embedding, eps=1e-6)
+
+
+def with_mean_norm(embedding):
+    """Embeddings with one more coordinate, the mean norm of the batch: (n, f + 1).
+
+    Unit norm then keeps of an embedding's length what tells it from that mean.
+    """
+    norm = torch.linalg.vector_norm(embedding, dim=1).mean()
+    return torch.cat([embedding, norm.expand(len(embedding), 1)], 1)
 
 
 def nearest_neighbor_accuracy(features, labels):
@@ -185,19 +184,9 @@ def start_centers(encode, data, n_clusters, n_labels):
 def find_centers(encode, data, start, n_labels):
     """Centers of k-means on the features of a sample of the rows, named ones first.
 
-    Parameters
-    ----------
-    encode : callable
-        From rows to features.
-    data : Data
-    start : ndarray of shape (n_clusters - n_labels, n_columns)
-        Centers that the clusters without a label start from, and so keep their order;
-        the others start from the means of their labels.
-    n_labels : int
-
-    Returns
-    -------
-    ndarray of shape (n_clusters, n_columns)
+    ``start`` (n_clusters - n_labels, n_columns) are centers that the clusters without a
+    label start from, and so keep their order; the others start from the means of their
+    labels.
     """
     features, means, _ = collect_features(encode, data, n_labels)
     init = np.concatenate([means, start])
@@ -214,7 +203,11 @@ class CatVAE(nn.Module):
         self.n_features_out = dim
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+            config.input_noise,
+            config.max_shift,
+            config.image_shape,
+            config.n_labels,
+            config.neighbor_distance,
         )
         last = nn.ReLU if config.network == "conv" else act
         self.f = encoder(config, CONVOLUTIONS, dim, last, bias=True)
@@ -270,8 +263,13 @@ class CatVAE(nn.Module):
             # labels are assigned in another view, so that the network is not taught
             # what it just saw: unshifted, with noise of its own
             another = self.augment.changes_rows and n_labeled < len(x)
-            view = self.encode(batch.x) if another else features
-            neighbors = torch.cat([view[:n_labeled], centers])
+            view = self.embed(batch.x) if another else embedding
+            if self.config.n_labels == n_clusters and self.config.image_shape is None:
+                view = to_unit_norm(with_mean_norm(view))
+                neighbors = view[:n_labeled]
+            else:  # centers are features
+                view = to_unit_norm(view)
+                neighbors = torch.cat([view[:n_labeled], centers])
             assigned = self.assign(view, y, neighbors, clusters, k)  # (n,)
         representatives = torch.cat([features[:n_labeled], centers])
         distance = feature_distances(
@@ -432,9 +430,11 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
     input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
-        "auto" is 0.2 for tables, 0.1 for images that are shifted too and 0.03 for
-        others. With noise or shifts, the labels of a batch are assigned in a view of
-        its own: unshifted, with noise drawn anew. Not in the paper.
+        "auto" is, for tables, the median distance of a row to its nearest other row
+        over the square root of the number of features, and at least 0.2; 0.1 for
+        images that are shifted too and 0.03 for others. With noise or shifts, the
+        labels of a batch are assigned in a view of its own: unshifted, with noise drawn
+        anew. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted by up to so many pixels, at random, while training. "auto" is
@@ -637,6 +637,9 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+
+    def _module_config(self, rows, config, weights):
+        return {"neighbor_distance": table_spacing(rows, config["likelihood"])}
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(

@@ -66,6 +66,7 @@ from sksemi._validation import (
     POSITIVE,
     Interval,
     StrOptions,
+    table_spacing,
 )
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
@@ -105,7 +106,11 @@ class GMVAE(nn.Module):
         self.n_features_out, self.noise_dim = f, g
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+            config.input_noise,
+            config.max_shift,
+            config.image_shape,
+            config.n_labels,
+            config.neighbor_distance,
         )
         self.g = encoder(config, CONVOLUTIONS, f, act)
         if config.network == "conv":
@@ -156,7 +161,7 @@ class GMVAE(nn.Module):
         }
         monitors = {"kl_z": kl_z.detach()}
         if self.config.n_labels:
-            assigned = self.assign(features, y)  # (n,)
+            assigned = self.assign(self.view(x, features), y)  # (n,)
             weight = named_rows(y, logits, self.config.n_labels)
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
@@ -167,6 +172,12 @@ class GMVAE(nn.Module):
                 agree = logits.detach().argmax(1) == assigned
                 monitors["agreement"] = agree[n_labeled:].float().mean()
         return Loss(terms, monitors)
+
+    @torch.no_grad()
+    def view(self, x, features):
+        """Features that labels are assigned by: with noise of their own for tables."""
+        another = self.augment.changes_rows and self.config.image_shape is None
+        return self.encode(x) if another else features
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""
@@ -337,8 +348,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training,
         in units of X (after division by 255, or of the common unit of "gaussian").
-        "auto" is 0.2 for tables, 0.1 for images that are shifted too and 0.03 for
-        others. Not in the paper.
+        "auto" is, for tables, the median distance of a row to its nearest other row
+        over the square root of the number of features (0 without labels), and at least
+        0.2; 0.1 for images that are shifted too and 0.03 for others. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted by up to so many pixels, at random, while training. "auto" is
@@ -566,7 +578,12 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         return {"reconstruction": reconstruction, "assignment": hold, "metric": hold}
 
     def _module_config(self, rows, config, weights):
-        return {"squared_error_weight": weights["reconstruction"]}
+        # without labels more noise leads clusters astray
+        spacing = table_spacing(rows, config["likelihood"]) if rows.n_labels else 0.0
+        return {
+            "squared_error_weight": weights["reconstruction"],
+            "neighbor_distance": spacing,
+        }
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(

@@ -48,6 +48,7 @@ def make_catvae(**settings):
             "n_neighbors": 1,
             "assignment": "probability",
             "temperature": 1.0,
+            "neighbor_distance": 0.0,
             "alpha": 0.6,
             "margin": 1.0,
             "input_noise": 0.0,
@@ -267,7 +268,11 @@ def test_terms_of_the_loss(assignment):
     c = nn.functional.gumbel_softmax(logits, 0.7)
     q = logits.softmax(1)
     x_hat = torch.sigmoid(model.p_x(torch.cat([f, c], 1)))
-    nearest = KNeighborsClassifier(1).fit(f[:4], y).predict(f[4:])
+    # neighbors by direction and, beside the mean norm, length
+    norms = model.embed(x).norm(dim=1)
+    view = torch.cat([f * norms[:, None], norms.mean().expand(9, 1)], 1)
+    view = view / view.norm(dim=1, keepdim=True)
+    nearest = KNeighborsClassifier(1).fit(view[:4], y).predict(view[4:])
     assigned = [*y.tolist(), *nearest.tolist()]
     p = c if assignment == "sample" else q
 

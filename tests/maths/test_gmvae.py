@@ -35,6 +35,7 @@ def make_gmvae(**changes):
         "n_neighbors": 2,
         "margin": 1.0,
         "squared_error_weight": 1.0,
+        "neighbor_distance": 0.0,
         "temperature_decay": 0.013863,
         "min_temperature": 0.5,
         "init": "random",
