@@ -41,8 +41,11 @@ from sksemi._validation import (
 from sksemi.metrics import clustering_accuracy
 
 # Products of float32 matrices differ in the last bits with the number of rows, so
-# every batch is padded to this many: then no result depends on its neighbors.
-INFERENCE_BATCH = 256
+# every batch is padded to one size: then no result depends on its neighbors. One row
+# costs as much as a whole batch: few where rows are dear, many where calls are.
+DENSE_BATCH = 128
+BATCH = 32
+GPU_BATCH = 256
 
 # Copies of models on a GPU for inference; the models themselves stay on the CPU.
 _DEVICE_COPIES = weakref.WeakKeyDictionary()
@@ -146,6 +149,8 @@ class DeepEstimator(
     _Module = None
     # The rows that an epoch is a pass over: those without a label, or "all".
     _pool = "unlabeled"
+    # Rows in a batch of inference on a CPU, by the network; others have BATCH.
+    _inference_rows = {"mlp": DENSE_BATCH}
 
     # ------------------------------------------------------- hooks of a method
 
@@ -444,22 +449,24 @@ class DeepEstimator(
         ----------
         rows : ndarray of shape (n_rows, n_columns)
         function : callable
-            From the module and a (INFERENCE_BATCH, n_columns) tensor to a tensor
-            with as many rows.
+            From the module and a (n, n_columns) tensor to a tensor with as many rows.
 
         Returns
         -------
         ndarray of shape (n_rows, ...)
         """
         model, device = self._on_device()
+        size = GPU_BATCH
+        if device.type == "cpu":
+            size = self._inference_rows.get(self._config["network"], BATCH)
         rows = as_tensor(rows)
         results = None
         with torch.inference_mode():
-            for start in range(0, len(rows), INFERENCE_BATCH):
-                batch = rows[start : start + INFERENCE_BATCH].to(device, torch.float32)
+            for start in range(0, len(rows), size):
+                batch = rows[start : start + size].to(device, torch.float32)
                 n = len(batch)
-                if n < INFERENCE_BATCH:
-                    filling = batch[-1:].expand(INFERENCE_BATCH - n, -1)
+                if n < size:
+                    filling = batch[-1:].expand(size - n, -1)
                     batch = torch.cat([batch, filling])
                 # one memory layout, whatever the rows had
                 result = function(model, batch.contiguous())[:n].cpu().numpy()

@@ -629,6 +629,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
 
     _Module = CaGeM
     _pool = "all"
+    _inference_rows = {}  # each row counts for its draws and clusters
     _unit_likelihood = "bernoulli"
 
     _parameter_constraints = {
