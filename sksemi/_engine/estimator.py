@@ -24,6 +24,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
+from sksemi._engine import files
 from sksemi._engine.data import Data
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
@@ -33,6 +34,7 @@ from sksemi._nn.networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
 from sksemi._validation import (
     COUNT,
     NON_NEGATIVE,
+    NON_NEGATIVE_COUNT,
     POSITIVE,
     Interval,
     StrOptions,
@@ -41,8 +43,11 @@ from sksemi._validation import (
 from sksemi.metrics import clustering_accuracy
 
 # Products of float32 matrices differ in the last bits with the number of rows, so
-# every batch is padded to this many: then no result depends on its neighbors.
-INFERENCE_BATCH = 256
+# every batch is padded to one size: then no result depends on its neighbors. One row
+# costs as much as a whole batch: few where rows are dear, many where calls are.
+DENSE_BATCH = 128
+BATCH = 32
+GPU_BATCH = 256
 
 # Copies of models on a GPU for inference; the models themselves stay on the CPU.
 _DEVICE_COPIES = weakref.WeakKeyDictionary()
@@ -143,9 +148,25 @@ class DeepEstimator(
         "image_shape": ["array-like", None],
     }
 
+    # Of entries of a module's config, those that are resolved: what a file may hold.
+    # A class adds to its bases'.
+    _config_constraints = {
+        "n_features": [COUNT],
+        "image_shape": [tuple, None],
+        "n_clusters": [COUNT],
+        "n_labels": [NON_NEGATIVE_COUNT],
+        "network": [StrOptions({"mlp", "conv"}), callable],
+        "hidden_layer_sizes": [tuple],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "bfloat16": ["boolean"],
+        "schedule_length": [NON_NEGATIVE_COUNT],
+    }
+
     _Module = None
     # The rows that an epoch is a pass over: those without a label, or "all".
     _pool = "unlabeled"
+    # Rows in a batch of inference on a CPU, by the network; others have BATCH.
+    _inference_rows = {"mlp": DENSE_BATCH}
 
     # ------------------------------------------------------- hooks of a method
 
@@ -183,6 +204,20 @@ class DeepEstimator(
             Plain values: more entries, or "auto" resolved.
         """
         return {}
+
+    @staticmethod
+    def _check_saved(config, weights):
+        """Say what is wrong with a file's weights, beside names, shapes and types.
+
+        Parameters
+        ----------
+        config : dict
+        weights : dict of str to ndarray
+
+        Returns
+        -------
+        str or None
+        """
 
     def _objective(self, X):
         """``score`` without labels, of checked rows: higher is better."""
@@ -319,7 +354,9 @@ class DeepEstimator(
             state = {k: v for k, v in trained.state.items() if k != "weights"}
             fit._state = map_tensors(torch.Tensor.cpu, state)
         proba = fit._predict_proba(plan.rows.X)
-        if not np.isfinite(proba).all():  # the last step's doing: its loss came before
+        weights = fit.model_.state_dict().values()
+        # the last step's doing: its loss came before
+        if not (np.isfinite(proba).all() and all(w.isfinite().all() for w in weights)):
             raise diverged("The trained network is non-finite")
         fit.labels_ = fit.classes_[proba.argmax(1)]
         return {
@@ -354,14 +391,18 @@ class DeepEstimator(
 
     def _own_parameters(self):
         """Parameters of the method alone, but for those that say how to train."""
-        return {
-            name: plain(value)
-            for name, value in self.get_params(deep=False).items()
+        return {name: plain(getattr(self, name)) for name in self._own_names()}
+
+    @classmethod
+    def _own_names(cls):
+        return [
+            name
+            for name in cls._get_param_names()
             if name not in DeepEstimator._parameter_constraints
             and name not in _READ_AT_CALL
             and not name.endswith("_weight")
             and not name.startswith(("learning_rate", "halving"))
-        }
+        ]
 
     def _architecture(self, rows, device):
         """Resolve parameters that every network needs."""
@@ -414,7 +455,7 @@ class DeepEstimator(
     def _checked(self, X=None):
         """View of this fit, and rows checked against it."""
         view = self._view()
-        check_is_fitted(view)
+        check_is_fitted(view, "model_")
         return view, None if X is None else _validation.check_X(view, X)
 
     def _divisor(self, X):
@@ -444,22 +485,24 @@ class DeepEstimator(
         ----------
         rows : ndarray of shape (n_rows, n_columns)
         function : callable
-            From the module and a (INFERENCE_BATCH, n_columns) tensor to a tensor
-            with as many rows.
+            From the module and a (n, n_columns) tensor to a tensor with as many rows.
 
         Returns
         -------
         ndarray of shape (n_rows, ...)
         """
         model, device = self._on_device()
+        size = GPU_BATCH
+        if device.type == "cpu":
+            size = self._inference_rows.get(self._config["network"], BATCH)
         rows = as_tensor(rows)
         results = None
         with torch.inference_mode():
-            for start in range(0, len(rows), INFERENCE_BATCH):
-                batch = rows[start : start + INFERENCE_BATCH].to(device, torch.float32)
+            for start in range(0, len(rows), size):
+                batch = rows[start : start + size].to(device, torch.float32)
                 n = len(batch)
-                if n < INFERENCE_BATCH:
-                    filling = batch[-1:].expand(INFERENCE_BATCH - n, -1)
+                if n < size:
+                    filling = batch[-1:].expand(size - n, -1)
                     batch = torch.cat([batch, filling])
                 # one memory layout, whatever the rows had
                 result = function(model, batch.contiguous())[:n].cpu().numpy()
@@ -579,37 +622,17 @@ class DeepEstimator(
             return clustering_accuracy(y, predicted)
         return float(np.mean(predicted == y))
 
-    # ----------------------------------------------------------------- pickles
+    # ------------------------------------------------------------------- files
 
     def __getstate__(self):
-        """Weights as arrays beside the recipe of the module, for pickle and skops."""
         state = dict(super().__getstate__())
         # of a fit that is under way, of which a callback is given a copy
         for name in _validation.FIT_CONTEXT:
             state.pop(name, None)
-        if "model_" in state:
-            state["model_"] = {
-                name: tensor.numpy(force=True)
-                for name, tensor in state["model_"].state_dict().items()
-            }
-        for name in ("_state", "_progress"):
-            if name in state:
-                state[name] = map_tensors(torch.Tensor.numpy, state[name])
-        return state
+        return files.packed(state)
 
     def __setstate__(self, state):
-        """Rebuild the module from what fit recorded, not from present parameters."""
-        state = dict(state)
-        weights = state.pop("model_", None)
-        for name in ("_state", "_progress"):
-            if name in state:
-                state[name] = map_tensors(torch.tensor, state[name], np.ndarray)
-        super().__setstate__(state)
-        if weights is not None:
-            with seeded(None, torch.device("cpu")):
-                model = self._new_module(self._config)
-            model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-            self.model_ = model.eval()
+        super().__setstate__(files.unpacked(type(self), state))
 
 
 class DeepClusterer(ClusterMixin, DeepEstimator):

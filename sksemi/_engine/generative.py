@@ -5,11 +5,15 @@ from sklearn.utils import check_random_state
 
 from sksemi import _validation
 from sksemi._engine.seeds import common_noise
-from sksemi._validation import COUNT
+from sksemi._validation import COUNT, StrOptions
 
 
 class ReconstructMixin:
     """Rows from their own codes: the module has ``reconstruct(x)``."""
+
+    _config_constraints = {
+        "likelihood": [StrOptions({"mse", "bernoulli", "gaussian"})],
+    }
 
     # What likelihood="auto" is for values in [0, 1].
     _unit_likelihood = None

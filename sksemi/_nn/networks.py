@@ -1,11 +1,11 @@
 """Networks: an mlp, a convolutional encoder and its mirror, or the user's own."""
 
-import copy
 import functools
 import itertools
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 ACTIVATIONS = {
     "leaky_relu": functools.partial(nn.LeakyReLU, 0.2),
@@ -419,22 +419,29 @@ class Units(nn.Module):
 
 
 def in_float64(module, x):
-    """Apply a small module in float64, and round its result to float32.
+    """Apply a small sequence of layers in float64, and round its result to float32.
 
     A float32 product of small matrices differs in its last bits with a row's place in
     the batch; this does not.
 
     Parameters
     ----------
-    module : nn.Module
+    module : nn.Sequential
+        Of linear layers and activations.
     x : Tensor of shape (n_rows, n_columns)
 
     Returns
     -------
     Tensor of shape (n_rows, n_outputs)
     """
-    # A copy: other threads may be using the module itself.
-    return copy.deepcopy(module).double()(x.double()).float()
+    x = x.double()
+    for layer in module:
+        if isinstance(layer, nn.Linear):
+            # copies: other threads may be using the layer itself
+            x = F.linear(x, layer.weight.double(), layer.bias.double())
+        else:
+            x = layer(x)
+    return x.float()
 
 
 def bfloat16_is_fast(device):

@@ -210,7 +210,8 @@ class ACOL(nn.Module):
         self.register_buffer("cluster_parents", torch.zeros(n_clusters).long())
         node_clusters = torch.zeros(n_parents, config.n_nodes).long()
         self.register_buffer("node_clusters", node_clusters)
-        self._share_nodes()
+        if not node_clusters.is_meta:
+            self._share_nodes()
 
     def _prepare_transformations(self, n_features):
         names = [t if isinstance(t, str) else "identity" for t in self.transformations]
@@ -600,6 +601,14 @@ class ACOLClusterer(DeepClusterer):
 
     _Module = ACOL
     _pool = "all"
+    _config_constraints = {
+        "n_nodes": [COUNT],
+        "dropout_rates": [tuple],
+        "F_dim": [COUNT],
+        "n_parents": [COUNT],
+        "pseudo_parents": [tuple, None],
+        "standardize": ["boolean"],
+    }
 
     _parameter_constraints = {
         **DeepClusterer._parameter_constraints,
@@ -724,6 +733,15 @@ class ACOLClusterer(DeepClusterer):
             "pseudo_parents": pseudo_parents,
             "standardize": rows.image_shape is None or not rows.in_unit_interval,
         }
+
+    @staticmethod
+    def _check_saved(config, weights):
+        for name, lowest, highest in [
+            ("cluster_parents", 0, config["n_parents"]),
+            ("node_clusters", -1, config["n_clusters"]),
+        ]:
+            if not ((weights[name] >= lowest) & (weights[name] < highest)).all():
+                return f"{name} has entries that are not from {lowest} to {highest - 1}"
 
     @property
     def cluster_centers_(self):

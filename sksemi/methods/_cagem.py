@@ -629,7 +629,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
 
     _Module = CaGeM
     _pool = "all"
+    _inference_rows = {}  # each row counts for its draws and clusters
     _unit_likelihood = "bernoulli"
+    _config_constraints = {"upper_sizes": [tuple]}
 
     _parameter_constraints = {
         **DeepEstimator._parameter_constraints,
@@ -798,10 +800,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         return fit._draw(codes, z2, noise), fit.classes_[codes]
 
     def _check_z2(self, z2, n_samples):
-        z2, z2_dim = (
-            check_array(np.atleast_2d(z2), input_name="z2"),
-            self.model_.z_dims[1],
-        )
+        z2 = check_array(np.atleast_2d(z2), input_name="z2")
+        z2_dim = self.model_.z_dims[1]
         if z2.shape[1] != z2_dim or len(z2) not in (1, n_samples):
             raise ValueError(
                 f"z2 has shape {z2.shape}: give ({n_samples}, {z2_dim}), a row for "

@@ -479,6 +479,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     _Module = GMVAE
     _unit_likelihood = "mse"
+    _config_constraints = {"squared_error_weight": [POSITIVE]}
 
     _parameter_constraints = {
         **DeepClusterer._parameter_constraints,
