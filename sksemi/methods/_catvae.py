@@ -118,7 +118,9 @@ def feature_distances(features, representatives, labels, n_clusters):
 
 def to_unit_norm(embedding):
     """Features of unit norm; a dead one stays 0, with a finite gradient."""
-    return F.normalize(embedding, eps=1e-6)
+    norm = embedding.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    # a norm that leaves float32 must not make a live feature dead
+    return embedding / norm.masked_fill(norm.isinf(), torch.nan)
 
 
 def nearest_neighbor_accuracy(features, labels):
