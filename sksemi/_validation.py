@@ -12,16 +12,32 @@ import numpy as np
 import sklearn
 import torch
 from sklearn.base import _fit_context  # noqa: F401
-from sklearn.metrics import euclidean_distances
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
 from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
+from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (  # noqa: F401
-    Interval,
     StrOptions,
     validate_parameter_constraints,
     validate_params,
 )
 from sklearn.utils.validation import validate_data
+
+from sksemi._containers import check_container, from_torch, naming
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+INT64_MAX = int(np.iinfo(np.int64).max)
+
+
+class Interval(_Interval):
+    """Numbers in a range that torch can hold: no bool, int64 at most, or float32."""
+
+    def is_satisfied_by(self, val):
+        """Whether a value is such a number."""
+        if isinstance(val, bool) or not isinstance(val, self.type):
+            return False
+        largest = INT64_MAX if isinstance(val, Integral) else FLOAT32_MAX
+        return not abs(val) > largest and float(val) in self
+
 
 # Words for the constraints of parameters.
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -45,10 +61,15 @@ _TORCH_DTYPES = tuple(
 )
 
 
+class NotFiniteError(ValueError):
+    """A result that is no number, or infinite."""
+
+
 def warn_user(message, category=UserWarning):
     """Warn at the line that called this package, however deep inside it we are."""
     inside = tuple(
-        os.path.dirname(module.__file__) for module in (sys.modules["sksemi"], sklearn)
+        os.path.join(os.path.dirname(module.__file__), "")
+        for module in (sys.modules["sksemi"], sklearn, torch)
     )
     level, frame = 1, sys._getframe()
     while frame is not None and frame.f_code.co_filename.startswith(inside):
@@ -191,10 +212,15 @@ def check_X(estimator, X):
 
 def _as_table(X):
     """Images as rows, and the layout of one of them; None for a table."""
-    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    if isinstance(X, torch.Tensor):
+        X = from_torch(X, "X")
+    check_container(X)
+    with naming("X"):
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) not in (3, 4):
         return X, None
-    X = np.asarray(X)
+    with naming("X"):
+        X = np.asarray(X)
     layout = tuple(shape[1:])
     _check_channels_first(layout)
     return X.reshape(len(X), math.prod(layout)), layout
@@ -202,20 +228,97 @@ def _as_table(X):
 
 def _check_values(estimator, X, reset):
     """Rows as scikit-learn checks them, of a type that tensors have."""
-    X = validate_data(
-        estimator,
-        X,
-        dtype="numeric",
-        reset=reset,
-        ensure_min_samples=2 if reset else 1,
-    )
+    with naming("X"):
+        X = validate_data(
+            estimator,
+            X,
+            dtype="numeric",
+            reset=reset,
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+        )
+        if X.dtype.kind == "O":  # a list of what numpy has no number for
+            X = X.astype(np.float64)
+    if X.dtype.kind in "mM":
+        raise TypeError(
+            f"X has dtype {X.dtype}, which is no number. Make numbers of it, for "
+            'example days: X.astype("datetime64[D]").astype(float).'
+        )
+    if X.dtype.kind == "f":
+        check_range(X, "X", to_fit=reset)
     return X if X.dtype in _TORCH_DTYPES else X.astype(np.float32)
+
+
+def check_range(X, argument, *, to_fit=False):
+    """Refuse floats that are missing, infinite, or too large for float32.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        Floats.
+    argument : str
+        What the user gave them as.
+    to_fit : bool, default=False
+        Whether float32 must hold the sum of a row's squares too.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    lowest, highest = X.min(), X.max()
+    if np.isnan(lowest):
+        raise ValueError(
+            f"{argument} contains NaN. Fill missing values first, by a SimpleImputer "
+            "in a Pipeline for example, or drop such rows."
+        )
+    largest = max(-lowest, highest)
+    if np.isinf(largest):
+        raise ValueError(
+            f"{argument} contains infinity. Replace such values, or drop such rows."
+        )
+    limit, which = FLOAT32_MAX, "which"
+    if to_fit:
+        limit, which = math.sqrt(FLOAT32_MAX / X.shape[1]), "whose squares"
+    if largest > limit:
+        raise ValueError(
+            f"{argument} has values as large as {largest:g}, {which} float32 cannot "
+            f"hold. Scale {argument}, by a StandardScaler for example, or drop such "
+            "rows."
+        )
+
+
+def check_result(result, rows, argument):
+    """Refuse the result of a batch that is not finite.
+
+    Parameters
+    ----------
+    result : ndarray of shape (n_rows, ...)
+    rows : range
+        Numbers of the batch's rows.
+    argument : str
+        What the user gave them as.
+
+    Raises
+    ------
+    NotFiniteError
+        Naming the argument.
+    """
+    finite = np.isfinite(result)
+    if not finite.all():
+        row = rows[np.argmin(finite.reshape(len(result), -1).all(1))]
+        raise NotFiniteError(
+            f"{argument} has values that lead out of float32: the result of row {row} "
+            f"is not finite. Scale {argument} as the rows of fit were scaled, or drop "
+            "such rows."
+        )
 
 
 def check_sizes(name, sizes):
     """Widths of hidden layers, as a tuple of positive integers."""
-    checked = tuple(np.asarray(sizes).tolist())
-    if not all(isinstance(size, int) and size > 0 for size in checked):
+    with naming(name):
+        checked = tuple(np.asarray(sizes).tolist())
+    if not all(COUNT.is_satisfied_by(size) for size in checked):
         raise ValueError(f"{name}={sizes!r} must hold positive integers.")
     return checked
 
@@ -233,8 +336,7 @@ def _check_image_shape(image_shape, seen, n_features):
     if image_shape is None:
         return seen
     image_shape = tuple(image_shape)
-    integers = all(isinstance(side, numbers.Integral) for side in image_shape)
-    if len(image_shape) != 3 or not integers or min(image_shape) < 1:
+    if len(image_shape) != 3 or not all(map(COUNT.is_satisfied_by, image_shape)):
         raise ValueError(
             f"image_shape={image_shape} must be three positive integers: (channels, "
             "height, width)."
@@ -244,9 +346,9 @@ def _check_image_shape(image_shape, seen, n_features):
             f"image_shape={image_shape}, but X holds images of shape {seen}. Leave "
             "image_shape=None when X is image-shaped."
         )
-    if np.prod(image_shape) != n_features:
+    if math.prod(image_shape) != n_features:
         raise ValueError(
-            f"image_shape={image_shape} multiplies to {np.prod(image_shape)}, but X "
+            f"image_shape={image_shape} multiplies to {math.prod(image_shape)}, but X "
             f"has {n_features} features. Give (channels, height, width) of one row."
         )
     return image_shape
@@ -254,7 +356,11 @@ def _check_image_shape(image_shape, seen, n_features):
 
 _LABELS_REMEDY = (
     "Give one integer label per row, with -1 for rows without a label (or an object "
-    "array of strings with the integer -1)."
+    "array of strings or bools with the integer -1)."
+)
+_MISSING_REMEDY = (
+    "Put -1 where a label is not known: np.where(known, y, -1), or y.where(known, -1) "
+    f"for a numeric Series. {_LABELS_REMEDY}"
 )
 
 
@@ -264,8 +370,8 @@ def check_y(y, n_samples):
     Parameters
     ----------
     y : None or array-like of shape (n_samples,)
-        Integers with -1 for unlabeled rows, floats with whole values, or an object
-        array of integers, or of strings with the integer -1.
+        Integers with -1 for unlabeled rows, floats with whole values, bools, or an
+        object array of integers, or of strings or bools with the integer -1.
     n_samples : int
 
     Returns
@@ -273,7 +379,7 @@ def check_y(y, n_samples):
     codes : ndarray of shape (n_samples,) of int64
         Positions in ``labels``, -1 for unlabeled rows.
     labels : ndarray
-        The distinct labels, sorted: int64, or object for strings.
+        The distinct labels, sorted: int64, bool, or object for strings.
 
     Raises
     ------
@@ -282,8 +388,43 @@ def check_y(y, n_samples):
     """
     if y is None:
         return np.full(n_samples, -1), np.empty(0, dtype=np.int64)
-    dtype = getattr(y, "dtype", None)
-    y = np.asarray(y)
+    dtype = str(getattr(y, "dtype", ""))
+    what = f"has dtype {dtype}" if dtype else f"is a {type(y).__name__}"
+    y = _as_vector(y, n_samples)
+    if y.dtype.kind == "U" or dtype.startswith("str"):
+        raise ValueError(
+            f"y {what} (strings), which cannot hold the integer -1. Convert it: "
+            f"np.asarray(y, dtype=object). {_LABELS_REMEDY}"
+        )
+    if y.dtype.kind == "S":
+        raise ValueError(
+            f"y {what} (bytes). Decode it: np.char.decode(y).astype(object). "
+            f"{_LABELS_REMEDY}"
+        )
+    if y.dtype.kind in "mM":
+        raise ValueError(
+            f"y {what} (dates or times). Make strings of it: "
+            f"y.astype(str).astype(object). {_LABELS_REMEDY}"
+        )
+    if y.dtype.kind == "O":
+        return _check_object_y(y)
+    if y.dtype.kind == "b":
+        return _encode_names(y, np.ones(len(y), dtype=bool), "bools")
+    if y.dtype.kind not in "iuf":
+        raise ValueError(f"y {what}. {_LABELS_REMEDY}")
+    return _encode(_whole(y))
+
+
+def _as_vector(y, n_samples):
+    """Labels as an array of one axis."""
+    if np.ma.is_masked(y):
+        cast = "" if y.dtype.kind in "if" else ".astype(object)"
+        raise ValueError(
+            "y is a masked array, whose masked entries would count as labels. Mark "
+            f"them as unlabeled: y{cast}.filled(-1). {_LABELS_REMEDY}"
+        )
+    with naming("y"):
+        y = from_torch(y, "y") if isinstance(y, torch.Tensor) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -295,33 +436,43 @@ def check_y(y, n_samples):
             "Found input variables with inconsistent numbers of samples: y has "
             f"{len(y)} entries, X has {n_samples} rows. {_LABELS_REMEDY}"
         )
-    if y.dtype.kind in "US" or str(dtype).startswith(("str", "string")):
-        raise ValueError(
-            f"y has dtype {dtype}, which cannot hold the integer -1. Convert it: "
-            f"np.asarray(y, dtype=object). {_LABELS_REMEDY}"
-        )
-    if y.dtype.kind == "O":
-        return _check_object_y(y)
-    if y.dtype.kind not in "biuf":
-        raise ValueError(f"y has dtype {y.dtype}. {_LABELS_REMEDY}")
-    return _encode(_whole(y))
+    return y
 
 
 def _whole(y):
     """Labels as int64."""
+    largest = INT64_MAX
     if y.dtype.kind == "f":
         if not np.isfinite(y).all():
-            raise ValueError(f"Input y contains NaN or infinity. {_LABELS_REMEDY}")
+            raise ValueError(f"Input y contains NaN or infinity. {_MISSING_REMEDY}")
         if (y != np.floor(y)).any():
-            bad = y[y != np.floor(y)][0]
-            raise ValueError(
-                "Unknown label type: y has continuous values, for example "
-                f"{bad:g}. {_LABELS_REMEDY}"
-            )
-    y = y.astype(np.int64)
-    if (y < -1).any():
-        raise ValueError(f"y has the label {y.min()}, below -1. {_LABELS_REMEDY}")
-    return y
+            raise _continuous(y[y != np.floor(y)][0])
+        # from here on floats skip integers, and two labels may have become one
+        largest = 2 ** min(np.finfo(y.dtype).nmant + 1, 53) - 1
+    if len(y) and y.max() > largest:
+        raise _too_large(y.max())
+    if len(y) and y.min() < -1:
+        raise _below(y.min())
+    return y.astype(np.int64)
+
+
+def _continuous(label):
+    return ValueError(
+        f"Unknown label type: y has continuous values, for example {label}. "
+        f"{_LABELS_REMEDY}"
+    )
+
+
+def _too_large(label):
+    return ValueError(
+        f"y has the label {label}, which is too large to be told from its neighbors: "
+        "integers go up to 2**63 - 1, whole floats to 2**53 - 1 (float32: 2**24 - 1). "
+        f"Number the labels from 0, or make strings of them. {_LABELS_REMEDY}"
+    )
+
+
+def _below(label):
+    return ValueError(f"y has the label {label}, below -1. {_LABELS_REMEDY}")
 
 
 def _encode(y):
@@ -333,28 +484,72 @@ def _encode(y):
 
 def _check_object_y(y):
     # Element by element: sorting integers among strings is an error in numpy.
-    def is_number(value):
-        return isinstance(value, numbers.Real)
+    for kind, types in (("strings", str), ("bools", (bool, np.bool_))):
+        named = np.array([isinstance(value, types) for value in y], dtype=bool)
+        if named.any():
+            return _encode_names(y, named, kind)
+    return _encode(np.array([_whole_number(value) for value in y], dtype=np.int64))
 
-    is_string = np.array([isinstance(value, str) for value in y], dtype=bool)
-    if not is_string.any():
-        for value in y:
-            if not is_number(value):
-                raise ValueError(f"y has the entry {value!r}. {_LABELS_REMEDY}")
-        whole = all(isinstance(value, numbers.Integral) for value in y)
-        return _encode(_whole(y.astype(np.int64 if whole else np.float64)))
-    for value in y[~is_string]:
-        if not (is_number(value) and value == -1):
+
+def _encode_names(y, named, kind):
+    """Positions of strings or bools among their sorted kinds, -1 beside them."""
+    for value in y[~named]:
+        if not (isinstance(value, numbers.Real) and value == -1):
+            if _is_missing(value):
+                raise _missing(value)
             raise ValueError(
-                f"y mixes strings with {value!r}; only the integer -1 may stand "
-                f"beside strings. {_LABELS_REMEDY}"
+                f"y mixes {kind} with {value!r}; only the integer -1 may stand beside "
+                f"{kind}. {_LABELS_REMEDY}"
             )
-    if "-1" in y[is_string]:
-        raise ValueError(f"y has the string '-1'. {_LABELS_REMEDY}")
-    labels, inverse = np.unique(y[is_string].astype(str), return_inverse=True)
+    names = y[named].tolist()
+    labels = sorted(set(names))
+    if "-1" in labels:
+        raise ValueError(
+            "y has the string '-1'. Unlabeled rows have the integer: "
+            f"np.where(y == '-1', -1, y), of an object array. {_LABELS_REMEDY}"
+        )
+    if "" in labels:
+        raise ValueError(
+            "y has the empty string '' as a label. Give those rows a name, or mark "
+            "them as unlabeled: np.where(y == '', -1, y), of an object array. "
+            f"{_LABELS_REMEDY}"
+        )
+    position = {label: k for k, label in enumerate(labels)}
     codes = np.full(len(y), -1)
-    codes[is_string] = inverse
-    return codes, labels.astype(object)
+    codes[named] = [position[name] for name in names]
+    return codes, np.array(labels, dtype=bool if kind == "bools" else object)
+
+
+def _whole_number(value):
+    """Label of an object array as Python's integer."""
+    if _is_missing(value):
+        raise _missing(value)
+    if isinstance(value, bytes):
+        raise ValueError(
+            f"y has the entry {value!r}. Decode bytes: np.array([label.decode() if "
+            "isinstance(label, bytes) else label for label in y], dtype=object). "
+            f"{_LABELS_REMEDY}"
+        )
+    if not isinstance(value, numbers.Real):
+        raise ValueError(f"y has the entry {value!r}. {_LABELS_REMEDY}")
+    if not isinstance(value, numbers.Integral):
+        return int(_whole(np.array([value], dtype=np.float64))[0])
+    if value > INT64_MAX:
+        raise _too_large(value)
+    if value < -1:
+        raise _below(value)
+    return int(value)
+
+
+def _is_missing(value):
+    """Whether a value is None, NaN, or what pandas has in their place."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, numbers.Real) and value != value
+
+
+def _missing(value):
+    return ValueError(f"y has the entry {value!r}. {_MISSING_REMEDY}")
 
 
 def check_parents(parents, n_samples):
@@ -378,8 +573,11 @@ def check_parents(parents, n_samples):
     ValueError
         For any other parents, or if a row has none.
     """
-    if np.asarray(parents).dtype.kind in "US":
-        parents = np.asarray(parents).astype(object)
+    if not isinstance(parents, torch.Tensor | np.ma.MaskedArray):
+        with naming("parents"):
+            parents = np.asarray(parents)
+        # unlike y, strings need not leave room for -1
+        parents = parents.astype(object) if parents.dtype.kind == "U" else parents
     try:
         codes, names = check_y(parents, n_samples)
     except ValueError as error:
@@ -444,60 +642,6 @@ def check_likelihood(likelihood, rows, default):
     return likelihood
 
 
-def neighbor_distance(X, unit=None, max_rows=(500, 5000)):
-    """Distance of a row to its nearest other row, per feature.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    unit : float, default=None
-        What the distance is divided by; None means the deviation from the mean, the
-        quadratic mean over features.
-    max_rows : tuple of two int, default=(500, 5000)
-        Rows whose neighbor is looked for, and rows among which it is, evenly spread.
-
-    Returns
-    -------
-    float
-        The median of the distances over the square root of the number of features;
-        equal rows do not count as neighbors. 0 where all rows are equal.
-    """
-    queries, rows = (
-        np.asarray(X[:: -(-len(X) // n)], dtype=np.float64) for n in max_rows
-    )
-    if unit is None:
-        unit = np.sqrt(rows.var(0).mean()) or 1.0
-    # about the mean and in the unit, where products do not lose what is left of them
-    mean = rows.mean(0)
-    queries, rows = (queries - mean) / unit, (rows - mean) / unit
-    distance = euclidean_distances(queries, rows)
-    distance[distance <= 1e-6 * distance.max()] = np.inf
-    nearest = distance.min(1)
-    nearest = nearest[np.isfinite(nearest)]
-    if len(nearest) == 0:
-        return 0.0
-    return float(np.median(nearest) / math.sqrt(X.shape[1]))
-
-
-def table_spacing(rows, likelihood):
-    """`neighbor_distance` of a table, in the units that its encoder sees; 0 of images.
-
-    Parameters
-    ----------
-    rows : Rows
-    likelihood : str
-        Under "gaussian" the unit is that of the data.
-
-    Returns
-    -------
-    float
-    """
-    if rows.image_shape is not None:
-        return 0.0
-    scale = rows.scale if rows.X.dtype == np.uint8 else 1.0
-    return neighbor_distance(rows.X, None if likelihood == "gaussian" else scale)
-
-
 def check_n_clusters(n_clusters, labels, n_samples):
     """One entry per cluster: the labels seen, then new ones.
 
@@ -512,7 +656,7 @@ def check_n_clusters(n_clusters, labels, n_samples):
     Returns
     -------
     ndarray of shape (max(n_clusters, n_labels),)
-        The labels, then ``max + 1`` and on, or "cluster k" beside strings.
+        The labels, then ``max + 1`` and on, or "cluster k" beside strings and bools.
     """
     if n_clusters is None:
         n_clusters = len(labels) or 8
@@ -523,14 +667,26 @@ def check_n_clusters(n_clusters, labels, n_samples):
         )
         n_clusters = len(labels)
     if n_clusters > n_samples:
-        raise ValueError(f"n_samples={n_samples} should be >= n_clusters={n_clusters}.")
+        raise ValueError(
+            f"n_samples={n_samples} should be >= n_clusters={n_clusters}. Give more "
+            f"rows, or set n_clusters to {n_samples} or less (None is the number of "
+            "labels in y, or 8 without labels)."
+        )
     n_new = n_clusters - len(labels)
-    if labels.dtype == object:
+    if n_new == 0:
+        return labels
+    if labels.dtype.kind in "Ob":
         taken = set(labels)
         names = (f"cluster {k}" for k in range(len(labels), 2 * n_clusters + 1))
         new = [name for name in names if name not in taken][:n_new]
-        return np.concatenate([labels, np.array(new, dtype=object)])
-    first = labels[-1] + 1 if len(labels) else 0
+        return np.concatenate([labels.astype(object), np.array(new, dtype=object)])
+    first = int(labels[-1]) + 1 if len(labels) else 0
+    if first + n_new > INT64_MAX:
+        raise ValueError(
+            f"y has the label {first - 1}, after which no integer is left for the "
+            f"{n_new} clusters without a label. Use smaller labels, or set n_clusters "
+            f"to {len(labels)}."
+        )
     return np.concatenate([labels, np.arange(first, first + n_new)])
 
 
@@ -556,7 +712,7 @@ def check_device(device):
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(
             f'device={device!r} is not a device. Use "auto", "cpu", "cuda" or "cuda:1".'
         ) from error
@@ -580,15 +736,15 @@ def check_device(device):
 
 def check_n_samples(n_samples):
     """Return the number of rows to draw, a positive integer."""
-    is_count = isinstance(n_samples, numbers.Integral) and n_samples >= 1
-    if not is_count or isinstance(n_samples, bool):
+    if not COUNT.is_satisfied_by(n_samples):
         raise ValueError(f"n_samples={n_samples!r} must be an integer of at least 1.")
     return int(n_samples)
 
 
 def check_classes(y, classes, n_samples):
     """Positions in ``classes`` of the labels to sample, one or one per row."""
-    y = np.asarray(y, dtype=object if classes.dtype == object else None)
+    with naming("y"):
+        y = np.asarray(y, dtype=object if classes.dtype == object else None)
     y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
     if y.shape != (n_samples,):
         raise ValueError(

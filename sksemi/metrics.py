@@ -4,8 +4,6 @@ A scorer is what ``scoring=`` of scikit-learn's searches and of cross_val_score 
 function of a fitted estimator, X and y. All of these leave rows with the label -1 out.
 """
 
-import warnings
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import UndefinedMetricWarning
@@ -229,11 +227,10 @@ def labeled_roc_auc(estimator, X, y):
     codes, proba = _codes_and_proba(estimator, X, y)
     present = np.unique(codes)
     if len(present) == 1:
-        warnings.warn(
+        _validation.warn_user(
             "y has labels of one class only: the area under the ROC curve is not "
             "defined.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
         return float("nan")
     if proba.shape[1] == 2:

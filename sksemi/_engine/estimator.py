@@ -4,6 +4,8 @@ The only place where arrays become tensors.
 """
 
 import copy
+import functools
+import inspect
 import threading
 import warnings
 import weakref
@@ -85,6 +87,24 @@ def plain(value):
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(plain(entry) for entry in value)
     return value
+
+
+def naming_class(fit):
+    """Have errors of arguments that a fit does not take name the estimator's class."""
+    signature = inspect.signature(fit)
+
+    @functools.wraps(fit)
+    def checked(self, *args, **kwargs):
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(list(signature.parameters)[1:])
+            raise TypeError(
+                f"{type(self).__name__}.{fit.__name__} takes {takes}: {error}."
+            ) from None
+        return fit(self, *args, **kwargs)
+
+    return checked
 
 
 @dataclass
@@ -233,6 +253,7 @@ class DeepEstimator(
 
     # --------------------------------------------------------------------- fit
 
+    @naming_class
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Fit the model to rows of which some, all or none carry a label.
@@ -243,8 +264,9 @@ class DeepEstimator(
                 (n_samples, C, H, W)
             Rows, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one; None means no labels at all. Strings go
-            into an object array beside the integer -1.
+            Labels, -1 for rows without one; None means no labels at all. Strings and
+            bools go into an object array beside the integer -1. Masked entries are
+            refused: ``y.filled(-1)``.
 
         Returns
         -------
@@ -353,10 +375,11 @@ class DeepEstimator(
         if self.warm_start:
             state = {k: v for k, v in trained.state.items() if k != "weights"}
             fit._state = map_tensors(torch.Tensor.cpu, state)
-        proba = fit._predict_proba(plan.rows.X)
-        weights = fit.model_.state_dict().values()
-        # the last step's doing: its loss came before
-        if not (np.isfinite(proba).all() and all(w.isfinite().all() for w in weights)):
+        try:
+            proba = fit._predict_proba(plan.rows.X)
+        except _validation.NotFiniteError:  # by the last step: its loss came before
+            raise diverged("The trained network is non-finite") from None
+        if not all(w.isfinite().all() for w in fit.model_.state_dict().values()):
             raise diverged("The trained network is non-finite")
         fit.labels_ = fit.classes_[proba.argmax(1)]
         return {
@@ -452,11 +475,11 @@ class DeepEstimator(
         view.__dict__ = self.__dict__.copy()
         return view
 
-    def _checked(self, X=None):
-        """View of this fit, and rows checked against it."""
+    def _checked(self, *X):
+        """View of this fit, and rows checked against it, if there are any."""
         view = self._view()
         check_is_fitted(view, "model_")
-        return view, None if X is None else _validation.check_X(view, X)
+        return view, _validation.check_X(view, *X) if X else None
 
     def _divisor(self, X):
         """255 for uint8 after a fit on uint8; floats are divided already."""
@@ -478,7 +501,7 @@ class DeepEstimator(
         divisor = self._divisor(X)
         return self._map(X, lambda model, x: function(model, x / divisor))
 
-    def _map(self, rows, function):
+    def _map(self, rows, function, argument="X"):
         """Apply ``function(model, rows)`` in batches of one size.
 
         Parameters
@@ -486,6 +509,8 @@ class DeepEstimator(
         rows : ndarray of shape (n_rows, n_columns)
         function : callable
             From the module and a (n, n_columns) tensor to a tensor with as many rows.
+        argument : str, default="X"
+            What the user gave the rows as, for the error if a result is not finite.
 
         Returns
         -------
@@ -506,6 +531,7 @@ class DeepEstimator(
                     batch = torch.cat([batch, filling])
                 # one memory layout, whatever the rows had
                 result = function(model, batch.contiguous())[:n].cpu().numpy()
+                _validation.check_result(result, range(start, start + n), argument)
                 if results is None:
                     # One array to write to: thousands of small ones fragment memory.
                     results = np.empty((len(rows), *result.shape[1:]), result.dtype)

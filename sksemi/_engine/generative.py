@@ -81,7 +81,7 @@ class GenerativeMixin(ReconstructMixin):
         """
         fit, _ = self._checked()
         n_samples = _validation.check_n_samples(n_samples)
-        rng = check_random_state(fit.random_state)
+        rng = check_random_state(_validation.check_parameter(fit, "random_state"))
         if y is None:
             codes = rng.randint(len(fit.classes_), size=n_samples)
         else:
@@ -89,11 +89,11 @@ class GenerativeMixin(ReconstructMixin):
         noise = rng.standard_normal((n_samples, fit.model_.noise_dim))
         return fit._draw(codes, noise), fit.classes_[codes]
 
-    def _draw(self, codes, *columns):
+    def _draw(self, codes, *columns, argument="y"):
         """Rows of clusters, by the module's ``sample``, from blocks of columns."""
         inputs = np.column_stack([codes, *columns]).astype(np.float32)
         rows = self._map(
-            inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:])
+            inputs, lambda model, v: model.sample(v[:, 0].long(), v[:, 1:]), argument
         )
         return self._like_input(rows)
 
@@ -112,17 +112,17 @@ class GenerativeMixin(ReconstructMixin):
             above 1, the tighter importance-weighted bound of that many draws. The draws
             are common to all rows and fixed by the fit's seed. Under
             ``likelihood="bernoulli"``, values outside [0, 1] are clipped, with a
-            warning.
+            warning, here and in ``score``.
         """
         fit, X = self._checked(X)
-        if fit.likelihood_ == "bernoulli":
-            _validation.warn_clipped(X, fit._divisor(X))
         return fit._bound(X)
 
     def _objective(self, X):
         return float(np.mean(self._bound(X)))
 
     def _bound(self, X):
+        if self.likelihood_ == "bernoulli":
+            _validation.warn_clipped(X, self._divisor(X))
         bound = self._bound_of_rows(
             _validation.check_parameter(self, "n_importance_samples"), X.shape[1]
         )

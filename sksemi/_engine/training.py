@@ -9,13 +9,13 @@ It knows nothing of a model but its contract:
 
 import math
 import time
-import warnings
 from typing import NamedTuple
 
 import torch
 
 from sksemi._engine.data import Minibatches
 from sksemi._engine.seeds import get_rng_state, set_rng_state
+from sksemi._validation import warn_user
 
 
 class Loss(NamedTuple):
@@ -207,10 +207,7 @@ def train(
     except KeyboardInterrupt:
         if whole is None:
             raise
-        warnings.warn(
-            f"Training interrupted by user after {len(history)} whole epochs.",
-            stacklevel=2,
-        )
+        warn_user(f"Training interrupted by user after {len(history)} whole epochs.")
         restore(model, whole, steps.device)
         interrupted = True
     conclude(model, data)

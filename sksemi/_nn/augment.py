@@ -1,8 +1,13 @@
 """Noise and shifts of rows while training."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+# Rows of a table among which neighbors are looked for, and those whose are.
+SPACED_ROWS, SPACED_QUERIES = 5000, 500
 
 
 class Augment(nn.Module):
@@ -11,8 +16,8 @@ class Augment(nn.Module):
     Parameters
     ----------
     input_noise : float or "auto"
-        Standard deviation. "auto" is, for tables, the distance between neighbors and
-        at least 0.2; 0.1 for images that are shifted too and 0.03 for others.
+        Standard deviation. "auto" is 0.1 for images that are shifted too and 0.03 for
+        others; for tables 0.2, or what `fit` finds if that is more.
     max_shift : int or "auto"
         Largest shift in pixels, 0 for tables. "auto" is 1 with labels and 0 without,
         where shifts lead clusters astray.
@@ -20,28 +25,46 @@ class Augment(nn.Module):
         None for tables.
     n_labels : int
         Distinct labels.
-    neighbor_distance : float, default=0.0
-        Distance of a row to its nearest other row, per feature.
     """
 
-    def __init__(
-        self, input_noise, max_shift, image_shape, n_labels, neighbor_distance=0.0
-    ):
+    def __init__(self, input_noise, max_shift, image_shape, n_labels):
         super().__init__()
         if max_shift == "auto":
             max_shift = int(n_labels > 0)
+        self.by_spacing = input_noise == "auto" and image_shape is None
         if input_noise == "auto":
             for_images = 0.1 if max_shift else 0.03
-            for_tables = max(0.2, neighbor_distance)
-            input_noise = for_tables if image_shape is None else for_images
+            input_noise = 0.2 if image_shape is None else for_images
         self.image_shape = image_shape
-        self.deviation = input_noise
+        self.is_noisy = input_noise > 0
+        self.register_buffer("deviation", torch.tensor(float(input_noise)))
         self.max_shift = 0 if image_shape is None else max_shift
+
+    @torch.no_grad()
+    def fit(self, data, encoded):
+        """Make the noise on a table as large as the spacing of its rows.
+
+        Parameters
+        ----------
+        data : Data
+        encoded : callable
+            From rows to rows as the encoder sees them.
+        """
+        if not self.by_spacing:
+            return
+        rows, n_rows = [], 0
+        for part in data.parts():
+            rows.append(encoded(part.x))
+            n_rows += len(part.x)
+            if n_rows >= SPACED_ROWS:
+                break
+        spacing = neighbor_distance(torch.cat(rows)[:SPACED_ROWS], SPACED_QUERIES)
+        self.deviation.copy_(spacing.clamp(min=float(self.deviation)))
 
     @property
     def changes_rows(self):
         """Whether a row looks different each time it is seen."""
-        return bool(self.training and (self.max_shift or self.deviation))
+        return self.training and (self.max_shift > 0 or self.is_noisy)
 
     def shift(self, x):
         """Rows, shifted while training: (n, n_features) -> the same."""
@@ -51,9 +74,35 @@ class Augment(nn.Module):
 
     def noise(self, x):
         """Rows with noise while training: (n, n_features) -> the same."""
-        if self.training and self.deviation:
+        if self.training and self.is_noisy:
             return x + self.deviation * torch.randn_like(x)
         return x
+
+
+def neighbor_distance(x, n_queries):
+    """Distance of a row to its nearest other row, per feature.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_rows, n_features)
+    n_queries : int
+        The first so many rows are those whose neighbors are looked for.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The median of the distances over the square root of the number of features;
+        equal rows do not count as neighbors. 0 where all rows are equal.
+    """
+    # exact differences: far from 0, products lose what is left of a distance
+    x = (x - x.mean(0)).double()
+    distance = torch.cdist(x[:n_queries], x)
+    distance = distance.masked_fill(distance <= 1e-6 * distance.max(), torch.inf)
+    nearest = distance.min(1).values
+    nearest = nearest[nearest.isfinite()]
+    if len(nearest) == 0:
+        return x.new_zeros(())
+    return nearest.quantile(0.5) / math.sqrt(x.shape[1])
 
 
 def shift_images(x, image_shape, max_shift):

@@ -44,8 +44,9 @@ class EarlyStopping:
         Improvements of no more than this do not count for ``patience``.
 
     greater_is_better : bool, default=None
-        Whether what is watched should grow. None: scores should, names in ``history_``
-        should not.
+        Whether what is watched should grow. None: "validation_score" should; "loss" and
+        the terms of the loss, which have a weight among the estimator's parameters,
+        should not. For any other name in ``history_``, such as "agreement", say it.
 
     restore_best_weights : bool, default=True
         Whether the estimator ends with the weights of the best epoch, also when
@@ -64,7 +65,8 @@ class EarlyStopping:
     Raises
     ------
     ValueError
-        For parameters that do not fit together.
+        For parameters that do not fit together; in the first epoch of fit, for a name
+        that is not in ``history_``, or whose direction is not known.
 
     Examples
     --------
@@ -119,9 +121,9 @@ class EarlyStopping:
         self.scoring = scoring
         self.patience = patience
         self.tol = tol
-        self.greater_is_better = (
-            scored if greater_is_better is None else (greater_is_better)
-        )
+        if scored and greater_is_better is None:
+            greater_is_better = True
+        self.greater_is_better = greater_is_better
         self.restore_best_weights = restore_best_weights
 
     def setup(self, estimator, context):
@@ -177,13 +179,19 @@ class EarlyStopping:
         if context.task_name != "epoch":
             return False
         row = estimator.history_[-1]
-        if row["epoch"] < estimator._schedule_length():
-            return False
         if self.monitor not in row:
             raise ValueError(
                 f"monitor={self.monitor!r} is not in history_. Choose one of "
                 f"{sorted(set(row) - {'epoch', 'seconds'})}."
             )
+        terms = {name for name in row if hasattr(estimator, f"{name}_weight")}
+        if self.greater_is_better is None and self.monitor not in {"loss", *terms}:
+            raise ValueError(
+                f"monitor={self.monitor!r} is no term of the loss: say whether it "
+                "should grow, greater_is_better=True, or fall, greater_is_better=False."
+            )
+        if row["epoch"] < estimator._schedule_length():
+            return False
         return self._judge(estimator, row[self.monitor])
 
     def _after_task_with_score(self, estimator, context, *, fitted_estimator):

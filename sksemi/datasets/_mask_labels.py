@@ -12,7 +12,7 @@ def mask_labels(y, n_labeled, *, balanced=True, random_state=None):
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels of all rows, integers or strings.
+        Labels of all rows: integers, strings or bools.
     n_labeled : int
         Number of labels to keep, from 0 to n_samples.
     balanced : bool, default=True
@@ -25,8 +25,8 @@ def mask_labels(y, n_labeled, *, balanced=True, random_state=None):
     Returns
     -------
     ndarray of shape (n_samples,)
-        A copy of y with -1 in place of the hidden labels. Strings become an object
-        array.
+        A copy of y with -1 in place of the hidden labels. Strings and bools become an
+        object array.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def mask_labels(y, n_labeled, *, balanced=True, random_state=None):
         tie = rng.permutation(len(counts))[codes]
         order = np.lexsort((tie, rank))
     keep = order[:n_labeled]
-    dtype = {"O": object, "U": object, "S": object, "b": np.int64, "u": np.int64}
+    dtype = {"O": object, "U": object, "S": object, "b": object, "u": np.int64}
     masked = np.full(len(y), -1, dtype=dtype.get(y.dtype.kind, y.dtype))
     masked[keep] = y[keep]
     return masked

@@ -28,7 +28,7 @@ Objective (eq. 13), by the names that its terms have below:
 """
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional as F
 
-from sksemi._engine.estimator import DeepClusterer, as_tensor
+from sksemi._engine.estimator import DeepClusterer, as_tensor, naming_class
 from sksemi._engine.kmeans import named_kmeans
 from sksemi._engine.training import Loss, diverged
 from sksemi._nn.networks import ACTIVATIONS, Convolutions, Units, custom, mlp
@@ -53,6 +53,7 @@ from sksemi._validation import (
 # Rows whose features k-means sees.
 _KMEANS_ROWS = 20_000
 _SCORE_ROWS = 8192
+RATE = Interval(Real, 0, 1, closed="left")
 
 
 def split_nodes(z, n_parents):
@@ -107,7 +108,7 @@ def count_nodes(n_duplicates, n_labels):
 
 def check_rates(dropout):
     """Three rates of dropout, as a tuple."""
-    if len(dropout) != 3 or not all(0 <= rate < 1 for rate in dropout):
+    if len(dropout) != 3 or not all(map(RATE.is_satisfied_by, dropout)):
         raise ValueError(
             f"dropout={dropout!r} must be three rates from 0 to below 1: after the "
             "first pooling, after the second, and on F."
@@ -684,6 +685,7 @@ class ACOLClusterer(DeepClusterer):
         self.verbose = verbose
         self.random_state = random_state
 
+    @naming_class
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, parents=None):
         """Fit the model to rows of which some, all or none carry a label.
@@ -694,8 +696,9 @@ class ACOLClusterer(DeepClusterer):
                 (n_samples, C, H, W)
             Rows, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one; None means no labels at all. Strings go
-            into an object array beside the integer -1.
+            Labels, -1 for rows without one; None means no labels at all. Strings and
+            bools go into an object array beside the integer -1. Masked entries are
+            refused: ``y.filled(-1)``.
         parents : array-like of shape (n_samples,), default=None
             A coarse label of every row, in place of transformations: clusters are
             found inside each. None means that there are none.
@@ -755,6 +758,7 @@ class ACOLClusterer(DeepClusterer):
         check_is_fitted(self)
         return self.parents_[self.model_.cluster_parents.numpy()]
 
+    @naming_class
     def fit_predict(self, X, y=None, parents=None):
         """Fit, and return the cluster of each row: see `fit`.
 
@@ -796,8 +800,9 @@ class ACOLClusterer(DeepClusterer):
         fit, X = self._checked(X)
         n_parents = fit._config["n_parents"]
         number = 1 if fit.model_.transformations is None else n_parents
-        is_number = isinstance(transformation, Integral)
-        if not is_number or not 0 <= transformation < number:
+        if not Interval(Integral, 0, number, closed="left").is_satisfied_by(
+            transformation
+        ):
             raise ValueError(
                 f"transformation={transformation!r} must be an integer from 0 to "
                 f"{number - 1}, a position in transformations."

@@ -76,7 +76,6 @@ from sksemi._validation import (
 
 # Filters, kernel and stride; few and strided, as the decoder runs once per cluster.
 CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
-
 # Rows times draws that one product at inference is given.
 CHUNK = 4096
 
@@ -781,7 +780,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         """
         fit, _ = self._checked()
         n_samples = _validation.check_n_samples(n_samples)
-        rng = check_random_state(fit.random_state)
+        rng = check_random_state(_validation.check_parameter(fit, "random_state"))
         z1_dim, z2_dim = fit.model_.z_dims
         codes = None
         if y is not None:
@@ -797,11 +796,13 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
             below = cumulative < cumulative[:, -1:] * rng.uniform(size=(n_samples, 1))
             codes = below.sum(1)
         noise = rng.standard_normal((n_samples, z1_dim))
-        return fit._draw(codes, z2, noise), fit.classes_[codes]
+        return fit._draw(codes, z2, noise, argument="z2"), fit.classes_[codes]
 
     def _check_z2(self, z2, n_samples):
-        z2 = check_array(np.atleast_2d(z2), input_name="z2")
         z2_dim = self.model_.z_dims[1]
+        with _validation.naming("z2"):
+            z2 = check_array(np.atleast_2d(z2), input_name="z2", dtype=np.float64)
+        _validation.check_range(z2, "z2")
         if z2.shape[1] != z2_dim or len(z2) not in (1, n_samples):
             raise ValueError(
                 f"z2 has shape {z2.shape}: give ({n_samples}, {z2_dim}), a row for "
@@ -812,7 +813,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     def _prior_y(self, z2):
         """p(y|z2) of points of the upper layer."""
         return self._map(
-            np.asarray(z2, dtype=np.float32), lambda model, v: model.prior_y(v)
+            np.asarray(z2, dtype=np.float32), lambda model, v: model.prior_y(v), "z2"
         )
 
     def _draw_z2(self, codes, rng):

@@ -58,7 +58,6 @@ from sksemi._validation import (
     NON_NEGATIVE_COUNT,
     POSITIVE,
     StrOptions,
-    table_spacing,
 )
 
 # Section V-A at 28x28: filters, kernel, stride.
@@ -108,7 +107,9 @@ def feature_distances(features, representatives, labels, n_clusters):
 
 def to_unit_norm(embedding):
     """Features of unit norm; a dead one stays 0, with a finite gradient."""
-    return F.normalize(embedding, eps=1e-6)
+    norm = embedding.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    # a norm that leaves float32 must not make a live feature dead
+    return embedding / norm.masked_fill(norm.isinf(), torch.nan)
 
 
 def with_mean_norm(embedding):
@@ -149,21 +150,9 @@ def lecun_normal_(module):
 def start_centers(encode, data, n_clusters, n_labels):
     """Mean features of the clusters that k-means finds among the rows themselves.
 
-    Untrained features keep less of the groups than the rows do.
-
-    Parameters
-    ----------
-    encode : callable
-        From rows to features.
-    data : Data
-    n_clusters : int
-    n_labels : int
-        A label has the cluster nearest to the mean of its rows, one to one; those come
-        first.
-
-    Returns
-    -------
-    ndarray of shape (n_clusters, n_columns)
+    Untrained features keep less of the groups than the rows do. ``encode`` maps rows to
+    features; a label has the cluster nearest to the mean of its rows, one to one, and
+    those come first: (n_clusters, n_columns).
     """
     columns = {}
 
@@ -203,11 +192,7 @@ class CatVAE(nn.Module):
         self.n_features_out = dim
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise,
-            config.max_shift,
-            config.image_shape,
-            config.n_labels,
-            config.neighbor_distance,
+            config.input_noise, config.max_shift, config.image_shape, config.n_labels
         )
         last = nn.ReLU if config.network == "conv" else act
         self.f = encoder(config, CONVOLUTIONS, dim, last, bias=True)
@@ -224,9 +209,11 @@ class CatVAE(nn.Module):
 
     def embed(self, x):
         """Features before they are given unit norm: (n, n_features) -> (n, f)."""
-        if self.is_gaussian:
-            x = self.units(x)
-        return self.f(self.augment.noise(x)).relu()
+        return self.f(self.augment.noise(self.encoded(x))).relu()
+
+    def encoded(self, x):
+        """Rows as the encoder sees them: (n, n_features) -> the same."""
+        return self.units(x) if self.is_gaussian else x
 
     def encode(self, x):
         """Features f: (n, n_features) -> (n, feature_dim), of unit norm."""
@@ -321,8 +308,10 @@ class CatVAE(nn.Module):
     def before_epoch(self, data, epoch):
         """Units of the data, and centers of the clusters that no label names."""
         n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
-        if epoch == 0 and self.is_gaussian:
-            self.units.fit(data)
+        if epoch == 0:
+            if self.is_gaussian:
+                self.units.fit(data)
+            self.augment.fit(data, self.encoded)
         if n_labels < n_clusters:
             self.train()
             if epoch == 0:
@@ -637,9 +626,6 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
-
-    def _module_config(self, rows, config, weights):
-        return {"neighbor_distance": table_spacing(rows, config["likelihood"])}
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(

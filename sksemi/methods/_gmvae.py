@@ -66,7 +66,6 @@ from sksemi._validation import (
     POSITIVE,
     Interval,
     StrOptions,
-    table_spacing,
 )
 
 # Table 4 at 28x28 and 32x32: filters, kernel, stride.
@@ -106,11 +105,7 @@ class GMVAE(nn.Module):
         self.n_features_out, self.noise_dim = f, g
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise,
-            config.max_shift,
-            config.image_shape,
-            config.n_labels,
-            config.neighbor_distance,
+            config.input_noise, config.max_shift, config.image_shape, config.n_labels
         )
         self.g = encoder(config, CONVOLUTIONS, f, act)
         if config.network == "conv":
@@ -130,9 +125,11 @@ class GMVAE(nn.Module):
 
     def encode(self, x):
         """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
-        if self.p_x.name == "gaussian":
-            x = self.p_x.units(x)
-        return self.g(self.augment.noise(x))
+        return self.g(self.augment.noise(self.encoded(x)))
+
+    def encoded(self, x):
+        """Rows as the encoder sees them: (n, n_features) -> the same."""
+        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
 
     def q_and_p_z(self, features, y):
         """q(z|x_hat, y) and p(z|y), the former's mean counted from the latter's.
@@ -198,6 +195,8 @@ class GMVAE(nn.Module):
         if epoch > 0:
             return
         self.p_x.fit_units(data)
+        if self.config.n_labels:  # without, more noise leads clusters astray
+            self.augment.fit(data, self.encoded)
         if self.config.init == "k-means" and (
             self.config.n_labels < self.config.n_clusters
         ):
@@ -579,12 +578,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         return {"reconstruction": reconstruction, "assignment": hold, "metric": hold}
 
     def _module_config(self, rows, config, weights):
-        # without labels more noise leads clusters astray
-        spacing = table_spacing(rows, config["likelihood"]) if rows.n_labels else 0.0
-        return {
-            "squared_error_weight": weights["reconstruction"],
-            "neighbor_distance": spacing,
-        }
+        return {"squared_error_weight": weights["reconstruction"]}
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(

@@ -26,10 +26,11 @@ PACKAGES = ["sksemi"] + [
     info.name for info in pkgutil.walk_packages([str(PACKAGE)], "sksemi.") if info.ispkg
 ]
 METHOD_FILES = {Estimator.__module__ for Estimator in ESTIMATORS}
-GROUND = ("sksemi._validation", "sksemi.metrics")
+GROUND = ("sksemi._containers", "sksemi._validation", "sksemi.metrics")
 # What the modules of a room may import, beside those of the room itself.
 MAY_IMPORT = {
-    "sksemi._validation": (),
+    "sksemi._containers": (),
+    "sksemi._validation": ("sksemi._containers",),
     "sksemi.metrics": GROUND,
     "sksemi._nn": (),
     "sksemi._engine": ("sksemi._nn", *GROUND),

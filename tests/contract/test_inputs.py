@@ -155,6 +155,7 @@ def test_large_object_integers_stay_apart(Estimator, digits):
     assert Estimator(**QUICK).fit(X, y).classes_.tolist() == [2**53, 2**53 + 1]
 
 
+@pytest.mark.filterwarnings("ignore:X has values outside:UserWarning")
 @every_estimator
 def test_range_is_not_checked_after_fit(Estimator, digits):
     """A scaler fitted on other rows sends some outside [0, 1]."""

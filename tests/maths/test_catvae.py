@@ -48,7 +48,6 @@ def make_catvae(**settings):
             "n_neighbors": 1,
             "assignment": "probability",
             "temperature": 1.0,
-            "neighbor_distance": 0.0,
             "alpha": 0.6,
             "margin": 1.0,
             "input_noise": 0.0,

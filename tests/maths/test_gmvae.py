@@ -35,7 +35,6 @@ def make_gmvae(**changes):
         "n_neighbors": 2,
         "margin": 1.0,
         "squared_error_weight": 1.0,
-        "neighbor_distance": 0.0,
         "temperature_decay": 0.013863,
         "min_temperature": 0.5,
         "init": "random",
@@ -86,6 +85,9 @@ MEANS, X_TOY = (-1.0, 2.0), 0.5
 
 
 class ToyQY(nn.Module):
+    def __iter__(self):
+        return iter([self])  # a sequence of one layer
+
     def forward(self, x):
         # p(y|x): x given y is N(mean_y, 1 + 0.5)
         return torch.stack([Normal(m, 1.5**0.5).log_prob(x[:, 0]) for m in MEANS], 1)
