@@ -43,6 +43,8 @@ def check_container(X):
             "X is a masked array, whose masked entries would count as values. Fill "
             "them: SimpleImputer().fit_transform(X.filled(np.nan))."
         )
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and _has_complex(X.flat):
+        raise ValueError("X holds complex numbers. Pass their parts as columns.")
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _check_columns(X)
 
@@ -74,9 +76,14 @@ def _check_columns(frame):
         )
 
 
+def _has_complex(values):
+    """Whether some are complex, of which numpy would take the real part."""
+    return any(isinstance(value, complex | np.complexfloating) for value in values)
+
+
 def _is_numbers(column):
     values = np.asarray(column)
-    if values.dtype.kind in "mM":
+    if values.dtype.kind in "mMc" or _has_complex(values):
         return False
     try:
         values.astype(np.float64)

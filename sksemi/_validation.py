@@ -272,7 +272,7 @@ def check_range(X, argument, *, to_fit=False):
             f"{argument} contains NaN. Fill missing values first, by a SimpleImputer "
             "in a Pipeline for example, or drop such rows."
         )
-    largest = max(-lowest, highest)
+    largest = np.longdouble(max(-lowest, highest))
     if np.isinf(largest):
         raise ValueError(
             f"{argument} contains infinity. Replace such values, or drop such rows."
@@ -711,11 +711,14 @@ def check_device(device):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+        known = isinstance(device, str | torch.device) and torch.device(device)
+    except RuntimeError:
+        known = None
+    if not known:
         raise ValueError(
             f'device={device!r} is not a device. Use "auto", "cpu", "cuda" or "cuda:1".'
-        ) from error
+        )
+    device = known
     if device.type == "cpu":
         return torch.device("cpu")
     if device.type != "cuda":

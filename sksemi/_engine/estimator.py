@@ -74,7 +74,7 @@ _FITTED = (
 def as_tensor(X):
     """Tensor over an array's memory, read-only arrays included; never written to."""
     if any(stride < 0 for stride in X.strides):
-        X = np.ascontiguousarray(X)
+        X = X.copy()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(np.asarray(X))
@@ -614,10 +614,10 @@ class DeepEstimator(
         Returns
         -------
         ndarray of shape (n_samples, n_features_out)
-            Of the type of X if that is a float, else float32.
+            float64 if X is, else float32.
         """
         fit, X = self._checked(X)
-        dtype = X.dtype if X.dtype.kind == "f" else np.float32
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
         features = fit._infer(X, lambda model, x: model.encode(x))
         return features.astype(dtype, copy=False)
 

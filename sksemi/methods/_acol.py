@@ -44,6 +44,7 @@ from sksemi._nn.transformations import check_transformations, reflection, symmet
 from sksemi._validation import (
     AUTO,
     COUNT,
+    FLOAT32_MAX,
     NON_NEGATIVE,
     Interval,
     StrOptions,
@@ -352,7 +353,11 @@ class ACOL(nn.Module):
         of_row = torch.cat(of_row).numpy()
         counts = (data.codes + 1).bincount(minlength=n_labels + 1)
         means = (sums / counts[:, None].clamp(min=1))[1:].cpu().numpy()
-        if not (np.isfinite(features).all() and np.isfinite(means).all()):
+        largest = np.maximum(features.max(), -features.min())
+        # k-means sums squares in float32
+        if not (
+            largest < (FLOAT32_MAX / features.size) ** 0.5 and np.isfinite(means).all()
+        ):
             raise diverged("The trained network is non-finite")
         of_cluster = self.cluster_parents.cpu().numpy()
         for p in np.unique(of_cluster):
@@ -393,9 +398,10 @@ class ACOL(nn.Module):
         if self.transformations is not None:
             return near.log_softmax(1)
         own = F.one_hot(self.cluster_parents, self.config.n_parents).bool()  # (K, P)
-        inside = near[:, :, None].masked_fill(~own, -torch.inf).logsumexp(1)  # (n, P)
-        log_y = log_parents(self.activities(features).double())
-        return near + (log_y - inside)[:, self.cluster_parents]
+        inside = near[:, :, None].masked_fill(~own, -torch.inf).log_softmax(1)
+        clusters = torch.arange(len(own), device=near.device)
+        log_y = log_parents(self.activities(features).double())  # (n, P)
+        return (inside + log_y[:, None])[:, clusters, self.cluster_parents]
 
     def features_and_error(self, x):
         """F, then squared distance to the row's own center: (n, feature_dim + 1)."""

@@ -544,6 +544,10 @@ def test_a_container_of_tables_is_refused(Estimator):
         [[1, 2], [3]],
         {"a": [1, 2]},
         X * 1j,
+        (X * 1j).astype(object),
+        pd.DataFrame(X * 1j),
+        pl.DataFrame(pl.Series(list(X[:, 0] * 1j), dtype=pl.Object)),
+        X[::-1] * np.inf,
         X.astype(str),
         X.astype("S"),
         [[2**2000, 1], [3, 4]],
@@ -667,9 +671,10 @@ def test_inference_checks_only_what_it_reads(Estimator, method):
         learning_rate=-1, warm_start=3, network=5, random_state="x", image_shape="x",
     )  # fmt: skip
     np.testing.assert_array_equal(getattr(odd, method)(X), expected)
-    odd.set_params(device=None if method == "predict" else "gpu")
-    with pytest.raises(ValueError, match="device="):
-        getattr(odd, method)(X)
+    for device in (None, True, 0, 2**70, "gpu", "cpu:x"):
+        odd.set_params(device=device)
+        with pytest.raises(ValueError, match=r"device=.* is not a device"):
+            getattr(odd, method)(X)
 
 
 @every_estimator
@@ -680,6 +685,34 @@ def test_unknown_arguments_of_fit_name_the_class(Estimator):
             call(X, Y, sample_weight=Y)
     with pytest.raises(TypeError, match=f"{Estimator.__name__}.fit takes X, y.*'X'"):
         small(Estimator).fit()
+
+
+@pytest.mark.parametrize("n_features", [1, 6])
+@every_estimator
+def test_rows_in_any_order_of_memory(Estimator, n_features):
+    rows = X[:, :n_features]
+    expected = small(Estimator).fit(rows, Y)
+    mirrored = rows[:, ::-1].copy()[:, ::-1]
+    np.testing.assert_array_equal(
+        small(Estimator).fit(mirrored, Y).predict_proba(mirrored),
+        expected.predict_proba(rows),
+    )
+
+
+@every_estimator
+def test_transform_does_not_leave_float16(Estimator):
+    est = fitted(Estimator, "gaussian")
+    rows = np.full((2, 6), 60000, dtype=np.float16)
+    features = est.transform(rows)
+    assert features.dtype == np.float32
+    np.testing.assert_array_equal(features, est.transform(rows.astype(np.float32)))
+
+
+def test_probabilities_of_near_clusters_sum_to_one():
+    """Though each of two parents has one row, and its cluster no scatter."""
+    rows = np.random.RandomState(0).uniform(size=(3, 1))
+    est = small(sksemi.ACOLClusterer, n_clusters=2).fit(rows, parents=[0, 1, 1])
+    np.testing.assert_allclose(est.predict_proba(rows).sum(1), 1, rtol=1e-12)
 
 
 # --------------------------------------------------------- stopping, warnings
