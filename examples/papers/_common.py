@@ -16,7 +16,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 import sksemi
 from sksemi import datasets
-from sksemi.callbacks import add_to_history
+from sksemi.callbacks import Checkpoint, add_to_history
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
@@ -107,11 +107,11 @@ def overrides(args):
     return result
 
 
-class Checkpoint:
-    """Write the estimator to a file after every epoch; note figures if asked to."""
+class Notes:
+    """A callback that adds figures to the history every so many epochs."""
 
-    def __init__(self, path, score=None):
-        self.path, self.score = path, score
+    def __init__(self, figures, every):
+        self.figures, self.every = figures, every
 
     def setup(self, estimator, context):
         pass
@@ -120,19 +120,22 @@ class Checkpoint:
         pass
 
     def on_fit_task_begin(self, estimator, context):
+        self.n_done = len(getattr(estimator, "history_", []))
+
+    @property
+    def on_fit_task_end(self):
+        # Whoever asks for fitted_estimator has it made, which may take k-means.
+        return self._skip if (self.n_done + 1) % self.every else self._note
+
+    def _skip(self, estimator, context):
         pass
 
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
-        if context.task_name != "epoch":
-            return
-        if self.score is not None:
-            # in fitted_estimator's history too, which is written below; some figures
-            # repeat what training has written
-            row, figures = estimator.history_[-1], self.score(fitted_estimator)
+    def _note(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            # some figures repeat what training has written
+            row, figures = estimator.history_[-1], self.figures(fitted_estimator)
             new = {name: figures[name] for name in figures if name not in row}
             add_to_history(estimator, **new)
-        fitted_estimator.set_callbacks()
-        dump(fitted_estimator, self.path)
 
 
 def checkpoint_path(estimator, args, protocol=()):
@@ -145,33 +148,34 @@ def checkpoint_path(estimator, args, protocol=()):
     )
     folder = HERE / "checkpoints"
     folder.mkdir(exist_ok=True)
-    return folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.joblib"
+    return folder / f"{Path(args.script).stem}-{args.dataset}-{key[:12]}.skops"
 
 
-def dump(estimator, path):
-    """Write a checkpoint, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    joblib.dump(estimator, partial)
-    partial.replace(path)
+def fit(estimator, path, *data, every=1, notes=None):
+    """Fit, or finish an interrupted run of the same settings, from its checkpoint.
 
-
-def fit(estimator, args, X, y, score=None):
-    """Fit, or go on from the checkpoint of an interrupted run of the same settings."""
-    estimator.set_params(warm_start=True, max_iter=args.epochs)
-    path = checkpoint_path(estimator, args)
+    Parameters
+    ----------
+    estimator : estimator
+    path : Path
+        Of the checkpoint.
+    *data : array-like
+        X, y and what else fit takes.
+    every : int, default=1
+        Epochs between checkpoints, and between notes.
+    notes : callable, default=None
+        From a fitted estimator to figures for the history.
+    """
+    n_epochs = estimator.max_iter
     if path.exists():
-        estimator = joblib.load(path)
+        estimator = Checkpoint.load(path)
         print(f"Going on after epoch {estimator.n_iter_} of {path}", flush=True)
-        if estimator.n_iter_ >= args.epochs:
-            estimator.set_params(max_iter=args.epochs)
-            return estimator, path
-        estimator.set_params(max_iter=args.epochs - estimator.n_iter_)
-    estimator.set_callbacks(Checkpoint(path, score))
-    estimator.fit(X, y)
-    if estimator.n_iter_ < args.epochs:  # Ctrl-C: fit has kept the last whole epoch
+    callbacks = [] if notes is None else [Notes(notes, every)]
+    estimator.set_callbacks(*callbacks, Checkpoint(path, every))
+    estimator.fit(*data)
+    if estimator.n_iter_ < n_epochs:  # Ctrl-C: fit has kept the last whole epoch
         sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to go on.")
-    estimator.set_callbacks().set_params(max_iter=args.epochs)
-    return estimator, path
+    return estimator.set_callbacks()
 
 
 def run(args, make_estimator, figures):
@@ -201,14 +205,18 @@ def run(args, make_estimator, figures):
         }
 
     def point(estimator):  # the last one is that of the whole run, below
-        epoch = estimator.n_iter_
-        return {} if epoch % args.every or epoch >= args.epochs else curve(estimator)
+        return {} if estimator.n_iter_ >= args.epochs else curve(estimator)
 
-    estimator, checkpoint = fit(
-        estimator, args, X, y_partial, point if args.curve else None
+    estimator.set_params(max_iter=args.epochs)
+    checkpoint = checkpoint_path(estimator, args)
+    estimator = fit(
+        estimator,
+        checkpoint,
+        X,
+        y_partial,
+        every=args.every if args.curve else 1,
+        notes=point if args.curve else None,
     )
-    if not hasattr(estimator, "labels_"):  # stopped after the last epoch
-        estimator.labels_ = estimator.predict(X)
     predicted = estimator.predict(X_test)
     seconds = float(np.mean([row["seconds"] for row in estimator.history_]))
     scored = curve(estimator)

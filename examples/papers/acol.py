@@ -13,12 +13,10 @@ of the official test set, so that its figures are no figures of the paper's tabl
 """
 
 import sys
-import time
 
-import joblib
 import numpy as np
 import torch
-from _common import checkpoint_path, dump, overrides, parser, record, split
+from _common import checkpoint_path, fit, overrides, parser, record, split
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -208,7 +206,6 @@ def main(args):
                 "random_state": args.seed,
                 "device": args.device,
                 "verbose": 1,
-                "warm_start": True,
             }
             | (PAPER if args.recipe == "paper" else {})
             | overrides(args)
@@ -222,29 +219,22 @@ def main(args):
         "scaling": scaling,
     }
     n_epochs = args.epochs * args.passes
+    estimator.set_params(max_iter=n_epochs)
     path = checkpoint_path(estimator, args, [protocol, n_epochs])
-    if path.exists():
-        estimator = joblib.load(path)
-        print(f"Going on after epoch {estimator.n_iter_} of {path}", flush=True)
-    while getattr(estimator, "n_iter_", 0) < n_epochs:
-        done = getattr(estimator, "n_iter_", 0)
-        before = getattr(estimator, "labels_", None)
-        step = args.every * args.passes
-        part = min(step - done % step, n_epochs - done)
-        start = time.perf_counter()
-        estimator.set_params(max_iter=part).fit(X, y_partial, parents)
-        stopped = estimator.n_iter_ < done + part  # Ctrl-C: the last whole epoch
-        if not stopped:
-            row = estimator.history_[-1]
-            row |= label_free(estimator, X, args, before)
-            if args.curve:
-                row |= scores(estimator, X_test, y_test, args)
-            seconds = time.perf_counter() - start
-            said = {k: v for k, v in row.items() if k in SAID}
-            print(f"After {estimator.n_iter_}: {said} ({seconds:.0f} s)", flush=True)
-        dump(estimator, path)
-        if stopped:
-            sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to go on.")
+    before = None
+
+    def notes(estimator):
+        nonlocal before
+        row = label_free(estimator, X, args, before)
+        before = estimator.labels_
+        if args.curve:
+            row |= scores(estimator, X_test, y_test, args)
+        said = {name: value for name, value in row.items() if name in SAID}
+        print(f"After {estimator.n_iter_}: {said}", flush=True)
+        return row
+
+    every = args.every * args.passes
+    estimator = fit(estimator, path, X, y_partial, parents, every=every, notes=notes)
     seconds = float(np.mean([row["seconds"] for row in estimator.history_]))
     results = scores(estimator, X_test, y_test, args) | {
         "seconds_per_epoch": round(seconds, 2),

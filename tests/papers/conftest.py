@@ -39,7 +39,7 @@ def resume_script(command, tmp_path):
 
     def resume(script, how, after, *arguments):
         out = tmp_path / "resumed.jsonl"
-        checkpoint = ["--checkpoint", tmp_path / "run.joblib", "--out", out]
+        checkpoint = ["--checkpoint", tmp_path / "run.skops", "--out", out]
         parts = command(script, *arguments, *checkpoint)
         with subprocess.Popen(parts, stdout=subprocess.PIPE, text=True) as first:
             for line in first.stdout:
