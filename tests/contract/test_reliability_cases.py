@@ -556,7 +556,7 @@ def test_a_container_of_tables_is_refused(Estimator):
         np.empty((40, 0, 8)),
         [object(), object()],
     ],
-    ids=repr,
+    ids=lambda rows: type(rows).__name__,
 )
 @every_estimator
 def test_what_is_no_table_names_X(Estimator, rows):
