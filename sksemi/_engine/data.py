@@ -119,7 +119,7 @@ def _scrambled(n):
 
 
 def _odd_numbers(n):
-    """Fixed odd 64-bit numbers, one per column."""
+    """Make fixed odd 64-bit numbers, one per column."""
     return _scrambled(np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
 
 
