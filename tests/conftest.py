@@ -6,11 +6,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 torch.set_num_threads(1)
+# a failed check shows its values, as a test does
+pytest.register_assert_rewrite("sksemi.utils")
 
 
 @pytest.fixture(scope="session")
@@ -21,14 +22,3 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip("no data folder: set SKSEMI_DATA")
     return folder
-
-
-@pytest.fixture
-def disturb():
-    """Change every global random state, to show that nothing depends on it."""
-
-    def disturb():
-        np.random.seed(np.random.randint(1000) + 1)
-        torch.rand(7)
-
-    return disturb

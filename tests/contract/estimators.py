@@ -1,36 +1,25 @@
-"""Every estimator of the package, and quick settings that suit them all."""
-
-import inspect
+"""Every estimator of the package, and quick ones that suit them all."""
 
 import sksemi
+from sksemi.utils import _checking
 
 ESTIMATORS = [getattr(sksemi, name) for name in sksemi.__all__]
-QUICK = {"max_iter": 3, "random_state": 0, "device": "cpu"}
-# Of these an estimator gets those that it has.
-SMALL = {
-    "hidden_layer_sizes": (16,),
-    "feature_dim": 16,
-    "latent_dim": 8,
-    "z1_dim": 8,
-    "z2_dim": 4,
-    "kmeans_n_init": 2,
-    "n_draws": 2,
-}
+QUICK = _checking.QUICK
+
+
+def quick(Estimator, **params):
+    """Narrow estimator for a few epochs; only where its width is not the point."""
+    return _checking.quick(Estimator(), **params)
 
 
 class Narrow:
-    """An estimator's class, but for narrow networks as defaults.
-
-    For what does not depend on the width of a network.
-    """
+    """An estimator's class, but for narrow networks as defaults."""
 
     def __init__(self, Estimator):
         self.Estimator = Estimator
-        parameters = inspect.signature(Estimator).parameters
-        self.small = {name: SMALL[name] for name in SMALL if name in parameters}
 
-    def __call__(self, *args, **parameters):
-        return self.Estimator(*args, **self.small | parameters)
+    def __call__(self, *args, **params):
+        return _checking.narrow(self.Estimator(*args)).set_params(**params)
 
     def __getattr__(self, name):
         return getattr(self.Estimator, name)
@@ -43,5 +32,5 @@ NARROW = [Narrow(Estimator) for Estimator in ESTIMATORS]
 
 
 def having(method):
-    """Estimators that have a method, narrow."""
-    return [Estimator for Estimator in NARROW if hasattr(Estimator, method)]
+    """Estimators that have a method."""
+    return [Estimator for Estimator in ESTIMATORS if hasattr(Estimator, method)]

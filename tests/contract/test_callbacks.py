@@ -15,7 +15,7 @@ from sksemi import GMVAEClusterer
 from sksemi.callbacks import EarlyStopping, LabeledScoringMonitor, add_to_history
 from sksemi.metrics import labeled_accuracy, labeled_neg_log_loss
 from sksemi.model_selection import PartialLabelKFold
-from tests.contract.estimators import NARROW, QUICK
+from tests.contract.estimators import NARROW, QUICK, quick
 
 every_estimator = pytest.mark.parametrize("Estimator", NARROW)
 
@@ -31,8 +31,7 @@ class Script:
 
 
 def weights_of_epoch(Estimator, epoch, X, y):
-    settings = QUICK | {"max_iter": epoch + 1}
-    return Estimator(**settings).fit(X, y).predict_proba(X)
+    return quick(Estimator, max_iter=epoch + 1).fit(X, y).predict_proba(X)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def check_stopping(Estimator, values, patience, n_epochs, best, digits):
     stopping = EarlyStopping(
         validation_data=(X, y), scoring=Script(*values), patience=patience
     )
-    est = Estimator(**QUICK | {"max_iter": 5}).set_callbacks(stopping)
+    est = quick(Estimator, max_iter=5).set_callbacks(stopping)
     est.fit(X, y_partial)
     assert est.n_iter_ == len(est.history_) == n_epochs
     assert [row["validation_score"] for row in est.history_] == list(values[:n_epochs])
@@ -77,7 +76,7 @@ def test_last_weights_stay_if_asked_to(digits):
         patience=2,
         restore_best_weights=False,
     )
-    est = GMVAEClusterer(**QUICK | {"max_iter": 9}).set_callbacks(stopping)
+    est = quick(GMVAEClusterer, max_iter=9).set_callbacks(stopping)
     est.fit(X, y_partial)
     np.testing.assert_array_equal(
         est.predict_proba(X), weights_of_epoch(GMVAEClusterer, 2, X, y_partial)
@@ -89,7 +88,7 @@ def test_gains_within_tol_do_not_count_but_are_kept(digits):
     stopping = EarlyStopping(
         validation_data=(X, y), scoring=Script(0.5, 0.6, 0.7, 0.9), patience=2, tol=0.3
     )
-    est = GMVAEClusterer(**QUICK | {"max_iter": 4}).set_callbacks(stopping)
+    est = quick(GMVAEClusterer, max_iter=4).set_callbacks(stopping)
     assert est.fit(X, y_partial).n_iter_ == 3
     assert stopping.best_epoch_ == 2
 
@@ -100,7 +99,7 @@ def test_score_of_validation_rows(Estimator, digits):
     X, y, y_partial = digits
     held_out = np.where(np.arange(100) % 2, y[200:], -1)
     stopping = EarlyStopping(validation_data=(X[200:], held_out), patience=3)
-    est = Estimator(**QUICK).set_callbacks(stopping).fit(X[:200], y_partial[:200])
+    est = quick(Estimator).set_callbacks(stopping).fit(X[:200], y_partial[:200])
     scores = [row["validation_score"] for row in est.history_]
     assert stopping.best_value_ == max(scores)
     assert est.score(X[201::2], y[201::2]) == max(scores)
@@ -110,7 +109,7 @@ def test_score_of_validation_rows(Estimator, digits):
 def test_objective_of_validation_rows(Estimator, digits):
     X, _, _ = digits
     stopping = EarlyStopping(validation_data=(X[200:], None))
-    est = Estimator(**QUICK, n_clusters=5).set_callbacks(stopping).fit(X[:200])
+    est = quick(Estimator, n_clusters=5).set_callbacks(stopping).fit(X[:200])
     assert est.score(X[200:]) == pytest.approx(stopping.best_value_)
 
 
@@ -118,7 +117,7 @@ def test_objective_of_validation_rows(Estimator, digits):
 def test_a_term_of_the_objective(Estimator, digits):
     """The epoch of the least sum of terms is kept, once schedules have ended."""
     X, _, y_partial = digits
-    est = Estimator(**QUICK)
+    est = quick(Estimator)
     est.set_params(max_iter=est._schedule_length() + 4, batch_size=300)
     stopping = EarlyStopping(patience=2, tol=1e9)
     est.set_callbacks(stopping).fit(X, y_partial)
@@ -132,9 +131,9 @@ def test_a_term_of_the_objective(Estimator, digits):
 
 def test_a_name_in_history(digits):
     X, _, y_partial = digits
-    settings = QUICK | {"max_iter": 6, "temperature_decay": 0}
+    settings = {"max_iter": 6, "temperature_decay": 0}
     stopping = EarlyStopping("agreement", greater_is_better=True, patience=6)
-    est = GMVAEClusterer(**settings).set_callbacks(stopping).fit(X, y_partial)
+    est = quick(GMVAEClusterer, **settings).set_callbacks(stopping).fit(X, y_partial)
     values = [row["agreement"] for row in est.history_]
     assert stopping.best_value_ == max(values)
     stopping = EarlyStopping("reconstruction", patience=6)
@@ -150,7 +149,7 @@ def test_every_restart_is_stopped_by_itself(digits):
         validation_data=(X, y), scoring=Script(0.1, 0.9, 0.1, 0.1), patience=2
     )
     watch = LabeledScoringMonitor(scoring=lambda est, X, y: len(est.history_))
-    est = GMVAEClusterer(**QUICK | {"max_iter": 9}, n_init=2)
+    est = quick(GMVAEClusterer, max_iter=9, n_init=2)
     est.set_callbacks(stopping, watch).fit(X, y_partial)
     assert est.n_iter_ == 4
     epochs = [row for row in watch.get_logs().data if row["task_name"] == "epoch"]
@@ -163,7 +162,7 @@ def test_one_object_in_a_search(digits):
     stopping = EarlyStopping(
         validation_data=(X, y), scoring=Script(0.1, 0.9, 0.1), patience=1
     )
-    est = GMVAEClusterer(**QUICK | {"max_iter": 9}).set_callbacks(stopping)
+    est = quick(GMVAEClusterer, max_iter=9).set_callbacks(stopping)
     search = GridSearchCV(
         make_pipeline(MinMaxScaler(), est),
         {"gmvaeclusterer__batch_size": [100, 200]},
@@ -180,7 +179,7 @@ def test_stopped_estimator_is_pickled_and_goes_on(Estimator, digits):
     stopping = EarlyStopping(
         validation_data=(X, y), scoring=Script(0.9, 0.1, 0.1), patience=1
     )
-    est = Estimator(**QUICK, warm_start=True).set_callbacks(stopping)
+    est = quick(Estimator, warm_start=True).set_callbacks(stopping)
     est.fit(X, y_partial)
     loaded = pickle.loads(pickle.dumps(est))
     np.testing.assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
@@ -212,7 +211,7 @@ def test_early_stopping_refuses(parameters, message):
 
 def test_early_stopping_refuses_rows_and_estimators(digits):
     X, _, y_partial = digits
-    est = GMVAEClusterer(**QUICK)
+    est = quick(GMVAEClusterer)
     none = np.full(len(X), -1)
     stopping = EarlyStopping(validation_data=(X, none), scoring="accuracy")
     with pytest.raises(ValueError, match="EarlyStopping has no labeled row"):
@@ -315,7 +314,7 @@ def test_monitor_leaves_unlabeled_rows_out(Estimator, digits):
     """Where scikit-learn's counts -1 as a class that nothing predicts."""
     X, _, y_partial = digits
     theirs, ours = ScoringMonitor(scoring="accuracy"), LabeledScoringMonitor("accuracy")
-    est = Estimator(**QUICK).set_callbacks(theirs, ours).fit(X, y_partial)
+    est = quick(Estimator).set_callbacks(theirs, ours).fit(X, y_partial)
     share = np.mean(y_partial >= 0)
     np.testing.assert_allclose(
         scores_of(theirs, "accuracy"), share * np.array(scores_of(ours, "accuracy"))
@@ -335,7 +334,7 @@ def test_monitor_of_other_rows_and_scores(digits):
             {"acc": labeled_accuracy, "log": labeled_neg_log_loss},
         )
     ]
-    est = GMVAEClusterer(**QUICK).set_callbacks(*monitors).fit(X[:200], y_partial[:200])
+    est = quick(GMVAEClusterer).set_callbacks(*monitors).fit(X[:200], y_partial[:200])
     expected = scores_of(monitors[0], "score")
     assert len(expected) == 3
     assert expected[-1] == est.score(*rows)
@@ -351,7 +350,7 @@ def test_monitor_without_labels(Estimator, digits):
     X, y, _ = digits
     monitor = LabeledScoringMonitor()
     matched = LabeledScoringMonitor(validation_data=(X, y))
-    est = Estimator(**QUICK, n_clusters=10).set_callbacks(monitor, matched).fit(X)
+    est = quick(Estimator, n_clusters=10).set_callbacks(monitor, matched).fit(X)
     scores = scores_of(monitor, "score")
     assert len(set(scores)) == 3
     assert scores[-1] == pytest.approx(est.score(X))
@@ -367,7 +366,7 @@ def test_monitor_and_stopping_in_two_processes(digits):
     stopping = EarlyStopping(
         validation_data=(X, y), scoring=Script(0.1, 0.9, 0.1), patience=1
     )
-    est = GMVAEClusterer(**QUICK | {"max_iter": 9}).set_callbacks(monitor, stopping)
+    est = quick(GMVAEClusterer, max_iter=9).set_callbacks(monitor, stopping)
     search = GridSearchCV(
         est, {"batch_size": [100, 200]}, cv=PartialLabelKFold(2), n_jobs=2, refit=False
     )
@@ -392,12 +391,11 @@ def test_progress_bar_alone_in_a_pipeline_and_in_a_search(
     monkeypatch.setenv("COLUMNS", "200")  # nothing is cut off
     X, _, y_partial = digits
     name = Estimator.__name__
-    settings = QUICK | {"max_iter": 1}
-    Estimator(**settings).set_callbacks(ProgressBar()).fit(X, y_partial)
+    quick(Estimator, max_iter=1).set_callbacks(ProgressBar()).fit(X, y_partial)
     alone = capsys.readouterr().out
     assert f"{name} - fit" in alone
     assert "100%" in alone
-    pipe = make_pipeline(StandardScaler(), Estimator(**settings))
+    pipe = make_pipeline(StandardScaler(), quick(Estimator, max_iter=1))
     clone(pipe).set_callbacks(ProgressBar()).fit(X, y_partial)
     piped = capsys.readouterr().out
     assert f"Pipeline - fit-final-estimator | {name} - fit" in piped

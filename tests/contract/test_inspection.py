@@ -26,9 +26,9 @@ from sksemi.inspection import (
     ReconstructionDisplay,
     SampleGridDisplay,
 )
-from tests.contract.estimators import NARROW, QUICK, having
+from tests.contract.estimators import ESTIMATORS, having, quick
 
-every_estimator = pytest.mark.parametrize("Estimator", NARROW)
+every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +46,8 @@ def fitted(digits):
     """Every estimator, fitted on images once."""
     X, _, y_partial = digits
     return {
-        Estimator: Estimator(**QUICK).fit(X.reshape(-1, 8, 8), y_partial)
-        for Estimator in NARROW
+        Estimator: quick(Estimator).fit(X.reshape(-1, 8, 8), y_partial)
+        for Estimator in ESTIMATORS
     }
 
 
@@ -110,7 +110,7 @@ def test_other_transformers_and_parts(Estimator, fitted, images):
 @pytest.mark.parametrize("Estimator", having("transform"))
 def test_latent_space_of_a_pipeline(Estimator, digits):
     X, y, y_partial = digits
-    pipe = make_pipeline(MinMaxScaler(), Estimator(**QUICK | {"max_iter": 1}))
+    pipe = make_pipeline(MinMaxScaler(), quick(Estimator, max_iter=1))
     frame = pd.DataFrame(X, columns=[f"pixel {k}" for k in range(64)])
     pipe.set_output(transform="pandas").fit(frame, y_partial)
     display = LatentSpaceDisplay.from_estimator(pipe, frame, pd.Series(y), n_samples=50)
@@ -173,7 +173,7 @@ def test_samples_of_each_class(Estimator, fitted):
 @pytest.mark.parametrize("Estimator", having("sample"))
 def test_samples_of_tables(Estimator, digits):
     X, _, y_partial = digits
-    est = Estimator(**QUICK | {"max_iter": 1}).fit(X, y_partial)
+    est = quick(Estimator, max_iter=1).fit(X, y_partial)
     with pytest.raises(ValueError, match=r"give image_shape=\(height, width\)"):
         SampleGridDisplay.from_estimator(est)
     display = SampleGridDisplay.from_estimator(est, image_shape=(8, 8))
@@ -224,7 +224,7 @@ def test_mesh_where_z2_can_be_given(Estimator, fitted, images):
         with pytest.raises(TypeError, match="whose sample takes z2"):
             SampleGridDisplay.from_estimator(fitted[Estimator], kind="mesh")
     else:
-        est = Estimator(**QUICK, z2_dim=2).fit(X, y_partial)
+        est = quick(Estimator, z2_dim=2).fit(X, y_partial)
         display = SampleGridDisplay.from_estimator(est, kind="mesh", n_columns=4)
         assert display.images.shape == (4, 4, 8, 8)
         SampleGridDisplay.from_estimator(est, kind="mesh", y=est.classes_[3])

@@ -25,9 +25,9 @@ from sksemi.metrics import (
     purity_scorer,
 )
 from sksemi.model_selection import PartialLabelKFold, PartialLabelShuffleSplit
-from tests.contract.estimators import NARROW, QUICK
+from tests.contract.estimators import ESTIMATORS, quick
 
-every_estimator = pytest.mark.parametrize("Estimator", NARROW)
+every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 every_splitter = pytest.mark.parametrize(
     "splitter",
     [
@@ -137,7 +137,7 @@ def test_shown_by_parameters():
 def test_searches_in_two_processes(Estimator, digits):
     X, _, y_partial = digits
     search = GridSearchCV(
-        make_pipeline(MinMaxScaler(), Estimator(**QUICK)),
+        make_pipeline(MinMaxScaler(), quick(Estimator)),
         {f"{Estimator.__name__.lower()}__max_iter": [1, 6]},
         cv=PartialLabelKFold(2),
         scoring="accuracy",
@@ -156,7 +156,7 @@ def test_grid_search_behind_a_scaler(Estimator, digits):
     """Scores are accuracies on labeled rows: no row with -1 counts as an error."""
     X, _, y_partial = digits
     search = GridSearchCV(
-        make_pipeline(MinMaxScaler(), Estimator(**QUICK)),
+        make_pipeline(MinMaxScaler(), quick(Estimator)),
         {f"{Estimator.__name__.lower()}__max_iter": [1, 3]},
         cv=PartialLabelKFold(2),
         scoring="accuracy",
@@ -171,7 +171,7 @@ def test_grid_search_behind_a_scaler(Estimator, digits):
 def test_halving_search_over_epochs(digits):
     X, _, y_partial = digits
     search = HalvingGridSearchCV(
-        GMVAEClusterer(**QUICK),
+        quick(GMVAEClusterer),
         {"batch_size": [64, 200]},
         cv=PartialLabelKFold(2),
         scoring="accuracy",
@@ -196,7 +196,7 @@ def test_every_scorer_in_a_search(Estimator, digits):
         "purity": purity_scorer,
     }
     cv = PartialLabelKFold(2)
-    est = Estimator(**QUICK | {"max_iter": 1})
+    est = quick(Estimator, max_iter=1)
     scores = cross_validate(est, X, y_partial, cv=cv, scoring=scorers)
     theirs = cross_val_score(est, X, y_partial, cv=cv, scoring="accuracy")
     np.testing.assert_array_equal(scores["test_accuracy"], theirs)

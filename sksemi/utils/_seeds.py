@@ -1,50 +1,66 @@
-"""The same seed gives the same result, and nobody else's draws are touched."""
+"""Checks of seeds: the same result again, and nobody else's draws touched."""
 
 import threading
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
-import pytest
 import torch
 from sklearn.base import clone
 
-from sksemi._engine import epochs
+from sksemi._engine import data, epochs
 from sksemi._engine.training import evaluate
 from sksemi.datasets import mask_labels
-from tests.contract.estimators import NARROW, QUICK, having
-
-every_estimator = pytest.mark.parametrize("Estimator", NARROW)
-
-
-def weights(est):
-    return {name: value.numpy() for name, value in est.model_.state_dict().items()}
-
-
-def assert_same_weights(a, b):
-    a, b = weights(a), weights(b)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+from sksemi.utils._checking import (
+    assert_same_weights,
+    digits,
+    disturb,
+    images,
+    quick,
+    raises,
+)
 
 
-@pytest.mark.parametrize("labels", ["few", "none"])
-@every_estimator
-def test_same_seed_same_result(Estimator, labels, images, disturb):
-    X, _, y_partial = images
+def yield_checks(estimator):
+    """Yield the checks of this file that concern an estimator."""
+    for labels in ("few", "none"):
+        yield partial(check_same_seed_same_result, labels=labels)
+    yield check_global_states_are_untouched
+    yield check_global_states_are_untouched_by_a_failed_fit
+    yield check_threads_do_not_share_draws
+    yield check_results_do_not_depend_on_neighbors
+    if hasattr(estimator, "sample"):
+        yield check_sample
+    yield check_warm_start_is_bit_for_bit_the_longer_run
+    yield check_warm_start_after_a_fit_without_state
+    yield check_warm_start_refuses_other_labels
+    yield check_warm_start_on_other_rows
+    yield check_warm_start_takes_new_training_parameters
+    for best in range(3):
+        yield partial(check_the_restart_of_lowest_loss_is_kept, best=best)
+    yield check_restarts_are_compared_by_the_loss
+    for labels in ("few", "none"):
+        yield partial(check_statistics_do_not_depend_on_the_order, labels=labels)
+
+
+def check_same_seed_same_result(name, estimator_orig, labels):
+    """On images; whatever the global random states are."""
+    X, _, y_partial = images()
     y = y_partial if labels == "few" else None
-    first = Estimator(**QUICK).fit(X, y)
+    first = quick(estimator_orig).fit(X, y)
     disturb()
-    second = Estimator(**QUICK).fit(X, y)
+    second = quick(estimator_orig).fit(X, y)
     assert_same_weights(first, second)
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
-    other = Estimator(**QUICK | {"random_state": 1}).fit(X, y)
+    other = quick(estimator_orig, random_state=1).fit(X, y)
     assert (first.predict_proba(X) != other.predict_proba(X)).any()
 
 
-@every_estimator
-def test_global_states_are_untouched(Estimator, digits):
-    X, y, y_partial = digits
+def check_global_states_are_untouched(name, estimator_orig):
+    """By fit with restarts, and by everything that predicts."""
+    X, y, y_partial = digits()
     numpy_before, torch_before = np.random.get_state(), torch.get_rng_state()
-    est = Estimator(**QUICK, n_init=2).fit(X, y_partial)
+    est = quick(estimator_orig, n_init=2).fit(X, y_partial)
     est.predict(X), est.transform(X), est.score(X), est.score(X, y)
     if hasattr(est, "sample"):
         est.sample(5)
@@ -53,20 +69,20 @@ def test_global_states_are_untouched(Estimator, digits):
     assert torch.equal(torch_before, torch.get_rng_state())
 
 
-@every_estimator
-def test_global_states_are_untouched_by_a_failed_fit(Estimator, digits):
-    X, _, y_partial = digits
+def check_global_states_are_untouched_by_a_failed_fit(name, estimator_orig):
+    """Give the random states back after a loss that diverges too."""
+    X, _, y_partial = digits()
     before = torch.get_rng_state()
-    with pytest.raises(FloatingPointError):
-        Estimator(**QUICK, learning_rate=1e30).fit(X, y_partial)
+    with raises(FloatingPointError, ""):
+        quick(estimator_orig, learning_rate=1e30).fit(X, y_partial)
     assert torch.equal(before, torch.get_rng_state())
 
 
-@every_estimator
-def test_threads_do_not_share_draws(Estimator, digits):
-    X, _, y_partial = digits
-    alone = [Estimator(**QUICK | {"random_state": i}) for i in range(3)]
-    together = [Estimator(**QUICK | {"random_state": i}) for i in range(3)]
+def check_threads_do_not_share_draws(name, estimator_orig):
+    """Three fits at once are the three fits one by one."""
+    X, _, y_partial = digits()
+    alone = [quick(estimator_orig, random_state=i) for i in range(3)]
+    together = [quick(estimator_orig, random_state=i) for i in range(3)]
     for est in alone:
         est.fit(X, y_partial)
     threads = [threading.Thread(target=e.fit, args=(X, y_partial)) for e in together]
@@ -78,11 +94,10 @@ def test_threads_do_not_share_draws(Estimator, digits):
         assert_same_weights(a, b)
 
 
-@every_estimator
-def test_results_do_not_depend_on_neighbors(Estimator, images):
+def check_results_do_not_depend_on_neighbors(name, estimator_orig):
     """Exactly: batches of inference are padded to one size."""
-    X, _, y_partial = images
-    est = Estimator(**QUICK).fit(X, y_partial)
+    X, _, y_partial = images(300)
+    est = quick(estimator_orig, max_iter=1).fit(X[:120], y_partial[:120])
     order = np.random.RandomState(0).permutation(len(X))
     for method in ("predict_proba", "transform", "score_samples", "reconstruct"):
         if hasattr(est, method):
@@ -91,10 +106,10 @@ def test_results_do_not_depend_on_neighbors(Estimator, images):
             np.testing.assert_array_equal(getattr(est, method)(X[7:10]), whole[7:10])
 
 
-@pytest.mark.parametrize("Estimator", having("sample"))
-def test_sample(Estimator, digits):
-    X, _, y_partial = digits
-    est = Estimator(**QUICK).fit(X, y_partial)
+def check_sample(name, estimator_orig):
+    """Rows of any clusters, of those that were asked for, and errors that help."""
+    X, _, y_partial = digits()
+    est = quick(estimator_orig).fit(X, y_partial)
     rows, y = est.sample(7)
     assert rows.shape == (7, 64)
     assert set(y) <= set(est.classes_)
@@ -104,17 +119,17 @@ def test_sample(Estimator, digits):
     assert len(np.unique(rows, axis=0)) == 5
     assert est.sample(3, y=[1, 1, 7])[1].tolist() == [1, 1, 7]
     for n, bad in [(3, [1, 2]), (2, [0, 99]), (2, "seven")]:
-        with pytest.raises(ValueError, match="y "):
+        with raises(ValueError, "y "):
             est.sample(n, y=bad)
-    with pytest.raises(ValueError, match="n_samples"):
+    with raises(ValueError, "n_samples"):
         est.sample(0)
 
 
-@every_estimator
-def test_warm_start_is_bit_for_bit_the_longer_run(Estimator, images, disturb):
-    X, _, y_partial = images
-    whole = Estimator(**QUICK | {"max_iter": 4}).fit(X, y_partial)
-    parts = Estimator(**QUICK | {"max_iter": 1}, warm_start=True).fit(X, y_partial)
+def check_warm_start_is_bit_for_bit_the_longer_run(name, estimator_orig):
+    """One epoch and three more are four."""
+    X, _, y_partial = images()
+    whole = quick(estimator_orig, max_iter=4).fit(X, y_partial)
+    parts = quick(estimator_orig, max_iter=1, warm_start=True).fit(X, y_partial)
     disturb()
     parts.set_params(max_iter=3).fit(X, y_partial)
     assert parts.n_iter_ == 4
@@ -122,10 +137,10 @@ def test_warm_start_is_bit_for_bit_the_longer_run(Estimator, images, disturb):
     assert_same_weights(whole, parts)
 
 
-@every_estimator
-def test_warm_start_after_a_fit_without_state(Estimator, digits):
-    X, _, y_partial = digits
-    est = Estimator(**QUICK).fit(X, y_partial)
+def check_warm_start_after_a_fit_without_state(name, estimator_orig):
+    """Weights are gone on from, with a fresh optimizer."""
+    X, _, y_partial = digits()
+    est = quick(estimator_orig).fit(X, y_partial)
     before = [parameter.clone() for parameter in est.model_.parameters()]
     est.set_params(warm_start=True, max_iter=2, learning_rate=1e-9).fit(X, y_partial)
     assert est.n_iter_ == 5
@@ -135,25 +150,24 @@ def test_warm_start_after_a_fit_without_state(Estimator, digits):
         torch.testing.assert_close(old, new, atol=1e-6, rtol=0)
 
 
-@every_estimator
-def test_warm_start_refuses_other_labels(Estimator, digits):
-    X, y, y_partial = digits
-    est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
+def check_warm_start_refuses_other_labels(name, estimator_orig):
+    """And another number of features or another network; nothing changes."""
+    X, y, y_partial = digits()
+    est = quick(estimator_orig, warm_start=True).fit(X, y_partial)
     before = dict(vars(est))
-    with pytest.raises(ValueError, match="warm_start=False"):
+    with raises(ValueError, "warm_start=False"):
         est.fit(X, np.where(y < 5, y, -1))
-    with pytest.raises(ValueError, match="features"):
+    with raises(ValueError, "features"):
         est.fit(X[:, :9], y_partial)
     assert vars(est) == before
-    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+    with raises(ValueError, "hidden_layer_sizes"):
         est.set_params(hidden_layer_sizes=(9,)).fit(X, y_partial)
 
 
-@every_estimator
-def test_warm_start_on_other_rows(Estimator, digits):
-    """What is left of the old permutation is not read; new labels count at once."""
-    X, y, y_partial = digits
-    est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
+def check_warm_start_on_other_rows(name, estimator_orig):
+    """Read nothing of the old permutation; new labels count at once."""
+    X, y, y_partial = digits()
+    est = quick(estimator_orig, warm_start=True).fit(X, y_partial)
     est.fit(X[:120], mask_labels(y[:120], 40, random_state=1))
     assert est.n_iter_ == 6
     assert est.labels_.shape == (120,)
@@ -161,12 +175,12 @@ def test_warm_start_on_other_rows(Estimator, digits):
     assert est.labels_.shape == (300,)
 
 
-@every_estimator
-def test_warm_start_takes_new_training_parameters(Estimator, digits):
-    X, _, y_partial = digits
-    est = Estimator(**QUICK, warm_start=True).fit(X, y_partial)
-    name = next(name for name in est.get_params() if name.endswith("_weight"))
-    heavy = clone(est).set_params(**{name: 1e4})
+def check_warm_start_takes_new_training_parameters(name, estimator_orig):
+    """Let the weights of terms of the loss change."""
+    X, _, y_partial = digits()
+    est = quick(estimator_orig, warm_start=True).fit(X, y_partial)
+    weights = [name for name in est.get_params() if name.endswith("_weight")]
+    heavy = clone(est).set_params(**dict.fromkeys(weights, 1e4))
     vars(heavy).update(
         {key: value for key, value in vars(est).items() if key not in est.get_params()}
     )
@@ -174,11 +188,10 @@ def test_warm_start_takes_new_training_parameters(Estimator, digits):
     assert heavy.fit(X, y_partial).history_[3]["loss"] > 5 * light_loss
 
 
-@pytest.mark.parametrize("best", [0, 1, 2])
-@every_estimator
-def test_the_restart_of_lowest_loss_is_kept(Estimator, best, digits, monkeypatch):
-    X, _, y_partial = digits
-    one = Estimator(**QUICK).fit(X, y_partial)
+def check_the_restart_of_lowest_loss_is_kept(name, estimator_orig, best):
+    """Told which that is; and the first is the fit without restarts."""
+    X, _, y_partial = digits()
+    one = quick(estimator_orig).fit(X, y_partial)
     seen, losses = [], []
 
     def evaluated(model, *args, **kwargs):
@@ -186,8 +199,8 @@ def test_the_restart_of_lowest_loss_is_kept(Estimator, best, digits, monkeypatch
         losses.append(evaluate(model, *args, **kwargs))
         return float(len(seen) - 1 != best)  # 0 for the best, 1 for the others
 
-    monkeypatch.setattr(epochs, "evaluate", evaluated)
-    three = Estimator(**QUICK, n_init=3).fit(X, y_partial)
+    with patch.object(epochs, "evaluate", evaluated):
+        three = quick(estimator_orig, n_init=3).fit(X, y_partial)
     assert len(seen) == len(set(losses)) == 3
     for name, value in three.model_.state_dict().items():
         assert torch.equal(value, seen[best][name])
@@ -196,19 +209,17 @@ def test_the_restart_of_lowest_loss_is_kept(Estimator, best, digits, monkeypatch
         assert torch.equal(value, seen[0][name])
 
 
-@every_estimator
-def test_restarts_are_compared_by_the_loss(Estimator, digits):
-    """No wrapper here: the evaluation of what was kept is the lowest of the three."""
-    X, _, y_partial = digits
+def check_restarts_are_compared_by_the_loss(name, estimator_orig):
+    """Keep the one of the lowest evaluation of three."""
+    X, _, y_partial = digits()
     losses = []
 
     def evaluated(*args, **kwargs):
         losses.append(evaluate(*args, **kwargs))
         return losses[-1]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(epochs, "evaluate", evaluated)
-        est = Estimator(**QUICK, n_init=3).fit(X, y_partial)
+    with patch.object(epochs, "evaluate", evaluated):
+        est = quick(estimator_orig, n_init=3).fit(X, y_partial)
         kept = est.history_
         est.set_params(n_init=int(np.argmin(losses)) + 1).fit(X, y_partial)
     strip = [{k: v for k, v in row.items() if k != "seconds"} for row in kept]
@@ -216,11 +227,8 @@ def test_restarts_are_compared_by_the_loss(Estimator, digits):
     assert strip == again
 
 
-@pytest.mark.parametrize("labels", ["few", "none"])
-@every_estimator
-def test_statistics_do_not_depend_on_the_order_of_rows(Estimator, labels, monkeypatch):
+def check_statistics_do_not_depend_on_the_order(name, estimator_orig, labels):
     """Rows sorted by class or not: what passes over all rows leaves is the same."""
-    monkeypatch.setattr("sksemi._engine.data.PART_SIZE", 64)
     rng = np.random.RandomState(0)
     y = np.repeat(np.arange(4), 60)
     X = (10 * np.eye(4)[y] + rng.normal(size=(240, 4))).astype(np.float32)
@@ -229,9 +237,11 @@ def test_statistics_do_not_depend_on_the_order_of_rows(Estimator, labels, monkey
     models = []
     for rows in (np.arange(240), order):
         # one step of no size: the statistics alone change
-        est = Estimator(6, **QUICK | {"max_iter": 1, "learning_rate": 1e-30})
-        est.set_params(batch_size=240)
-        est.fit(X[rows], None if y_partial is None else y_partial[rows])
+        est = quick(estimator_orig, n_clusters=6, max_iter=1, learning_rate=1e-30)
+        with patch.object(data, "PART_SIZE", 64):
+            est.set_params(batch_size=240).fit(
+                X[rows], None if y_partial is None else y_partial[rows]
+            )
         models.append(est.model_)
     for name, value in models[0].state_dict().items():
         other = models[1].state_dict()[name]
