@@ -310,7 +310,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
 
     References
     ----------
-    D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised learning
+    D. P. Kingma, S. Mohamed, D. J. Rezende and M. Welling, "Semi-supervised learning
     with deep generative models", NeurIPS 2014.
 
     Examples
