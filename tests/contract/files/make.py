@@ -20,6 +20,7 @@ SMALL = {
     "CaGeMGenerator": {"hidden_layer_sizes": (4,), "z1_dim": 3, "z2_dim": 2},
     "CatVAEClusterer": {"feature_dim": 4},
     "GMVAEClusterer": {"feature_dim": 4, "latent_dim": 2},
+    "M2Generator": {"feature_dim": 4, "latent_dim": 2},
 }
 
 
