@@ -249,7 +249,7 @@ def check_diverging_loss_stops_with_advice(name, estimator_orig, n_rows):
 
 def check_labels_of_every_type(name, estimator_orig, kind):
     """They are the same labels; ``kind`` is a name in `LABELS`, or a function."""
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     est = quick(estimator_orig).fit(X, LABELS.get(kind, kind)(y_partial))
     np.testing.assert_array_equal(est.classes_, np.arange(10))
     assert est.predict(X).dtype.kind == "i"
@@ -327,7 +327,7 @@ def check_score(name, estimator_orig):
 
 def check_tables_of_every_type(name, estimator_orig, kind):
     """They are the same table; ``kind`` is a name in `TABLES`, or a function."""
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     table = TABLES.get(kind, kind)(X)
     est = quick(estimator_orig).fit(table, y_partial)
     expected = quick(estimator_orig).fit(X, y_partial)

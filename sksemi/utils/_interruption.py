@@ -151,7 +151,7 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
 
     With restarts, in the second one's.
     """
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     if where == "parts":
         interruption = interrupted_in_parts()
     else:
@@ -160,8 +160,8 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
             owner, function = estimator_orig._Module, "after_training"
         number = 1 if n_init == 1 else 2
         interruption = interrupted_once(owner, function, number, where == "end")
-    expected = quick(estimator_orig).fit(X, y_partial)
-    est = quick(estimator_orig, n_init=n_init, warm_start=True)
+    expected = quick(estimator_orig, batch_size=64).fit(X, y_partial)
+    est = quick(estimator_orig, batch_size=64, n_init=n_init, warm_start=True)
     with interruption, warns("interrupted by user after 3 whole"):
         est.fit(X, y_partial)
     assert est.n_iter_ == len(est.history_) == 3
@@ -171,12 +171,13 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
     # and it goes on as if nothing had happened
     if n_init == 1:
         est.set_params(max_iter=1).fit(X, y_partial)
-        assert_same_weights(est, quick(estimator_orig, max_iter=4).fit(X, y_partial))
+        whole = quick(estimator_orig, batch_size=64, max_iter=4).fit(X, y_partial)
+        assert_same_weights(est, whole)
 
 
 def check_interruption_of_the_pass_for_labels(name, estimator_orig, n_init):
     """Training is over then, and nothing of it is lost."""
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     expected = quick(estimator_orig, n_init=n_init).fit(X, y_partial)
     for at_end in (False, True):
         est = quick(estimator_orig, n_init=n_init)
