@@ -84,7 +84,8 @@ class Restarts:
             model.load_state_dict(resume.weights)
         model = model.to(plan.device)
         self.epochs = Epochs(self.estimator, model, task, self.X, self.y, plan)
-        state, _ = train(
+        n_before = len(self.epochs.history)
+        state, rows = train(
             model,
             plan.data,
             max_iter=plan.max_iter,
@@ -95,7 +96,10 @@ class Restarts:
             state=None if resume is None else resume.state,
             after_epoch=self.epochs,
         )
-        return Trained(model, state, self.epochs.history)
+        history = self.epochs.history
+        # Ctrl-C may have come before the last row was passed on
+        history += [dict(row) for row in rows[len(history) - n_before :]]
+        return Trained(model, state, history)
 
     def interrupt(self):
         """Keep what is whole after Ctrl-C: the best restart, or the last epoch.
@@ -144,8 +148,8 @@ class Epochs:
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
-        self.state = state
-        self.history.append(dict(row))
+        history = [*self.history, dict(row)]
+        self.state, self.history = state, history  # at once, whenever Ctrl-C falls
         # For callbacks. Not as the task's metadata: scikit-learn's ScoringMonitor hands
         # that to its scorers, as it would sample weights.
         est.history_ = self.history
