@@ -97,7 +97,8 @@ class Restarts:
             self.epochs.end(state)
             conclude(model, plan.data)
             return Trained(model, state | {"interrupted": False}, self.epochs.history)
-        state, _ = train(
+        n_before = len(self.epochs.history)
+        state, rows = train(
             model,
             plan.data,
             max_iter=plan.max_iter - self.epochs.n_done,
@@ -108,7 +109,10 @@ class Restarts:
             state=None if resume is None else resume.state,
             after_epoch=self.epochs,
         )
-        return Trained(model, state, self.epochs.history)
+        history = self.epochs.history
+        # Ctrl-C may have come before the last row was passed on
+        history += [dict(row) for row in rows[len(history) - n_before :]]
+        return Trained(model, state, history)
 
     def _restore_best(self, best):
         """Take up the best restart before a fit was cut off."""
@@ -221,8 +225,8 @@ class Epochs:
         """End the epoch's task and begin the next; return True to stop."""
         est = self.estimator
         self.n_done += 1
-        self.state = state
-        self.history.append(dict(row))
+        history = [*self.history, dict(row)]
+        self.state, self.history = state, history  # at once, whenever Ctrl-C falls
         # For callbacks, which add to it by `add` alone. Not as the task's metadata:
         # scikit-learn's ScoringMonitor hands that to its scorers, as it would sample
         # weights.

@@ -313,9 +313,12 @@ class DeepEstimator(
                 fitted = self._fitted_attributes(restarts.kept, plan)
         del self._epochs
         vars(self).update(fitted)
-        root.call_on_fit_task_end(
-            estimator=self, X=X, y=y, reconstruction_attributes=dict
-        )
+        try:
+            root.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=dict
+            )
+        except KeyboardInterrupt:  # in a callback: the fit is whole
+            restarts.interrupt()
 
     def _unfitted(self, resume):
         """Copy of this estimator without a fit, but for what a resumed one keeps."""

@@ -200,8 +200,8 @@ def train(
             _check_finite({name: row[name] for name in ["loss", *loss.terms]}, epoch)
             row["seconds"] = time.perf_counter() - start
             now = steps.get_state(epoch + 1) | {"weights": model.state_dict()}
-            whole = map_tensors(torch.clone, now)
-            history.append(row)
+            now = map_tensors(torch.clone, now)
+            whole, history = now, [*history, row]  # at once, whenever Ctrl-C falls
             if after_epoch is not None and after_epoch(row, whole):
                 break
     except KeyboardInterrupt:

@@ -16,16 +16,17 @@ QUICK = {"max_iter": 3, "random_state": 0, "device": "cpu"}
 
 
 def narrow(estimator):
-    """Set whatever widths the estimator has to small ones, and return it."""
-    small = {
-        name: (16,)
-        if name == "hidden_layer_sizes"
-        else 1
-        if name.endswith("_n_init")
-        else 16
-        for name in estimator.get_params(deep=False)
-        if name == "hidden_layer_sizes" or name.endswith(("_dim", "_n_init"))
-    }
+    """Set what the estimator has of widths, starts and draws to small numbers."""
+    small = {}
+    for name in estimator.get_params(deep=False):
+        if name == "hidden_layer_sizes":
+            small[name] = (16,)
+        elif name.endswith("_dim"):
+            small[name] = 16
+        elif name.endswith("_n_init"):
+            small[name] = 1
+        elif name == "n_draws":
+            small[name] = 2
     return estimator.set_params(**small)
 
 
@@ -35,23 +36,23 @@ def quick(estimator, **params):
 
 
 @cache
-def _digits():
+def _digits(n_rows):
     X, y = load_digits(return_X_y=True)
-    X, y = X[:300] / 16, y[:300]
+    X, y = X[:n_rows] / 16, y[:n_rows]
     X.setflags(write=False)
-    return X, y, mask_labels(y, 40, random_state=0)
+    return X, y, mask_labels(y, 2 * n_rows // 15, random_state=0)
 
 
-def digits():
-    """300 rows of scikit-learn's digits in [0, 1], labels, and 40 of the labels."""
-    X, y, y_partial = _digits()
+def digits(n_rows=300):
+    """Rows of scikit-learn's digits in [0, 1], labels, and 2 in 15 of the labels."""
+    X, y, y_partial = _digits(n_rows)
     return X, y.copy(), y_partial.copy()
 
 
 def images(n_rows=120):
     """Digits as images (n_rows, 8, 8)."""
-    X, y, y_partial = digits()
-    return X[:n_rows].reshape(-1, 8, 8), y[:n_rows], y_partial[:n_rows]
+    X, y, y_partial = digits(n_rows)
+    return X.reshape(-1, 8, 8), y, y_partial
 
 
 def uint8_images(n_rows=120):

@@ -1,14 +1,16 @@
 """Checks of Ctrl-C: the last whole epoch is kept, wherever it falls."""
 
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from unittest.mock import patch
 
 import numpy as np
 
 from sksemi._engine import training
 from sksemi._engine.data import Data, Minibatches
+from sksemi._engine.epochs import Epochs
 from sksemi.utils._checking import (
+    Recorder,
     assert_same_weights,
     assert_unchanged,
     digits,
@@ -33,6 +35,7 @@ def yield_checks(estimator):
         yield partial(check_interruption_after_training, where="parts", n_init=1)
     for n_init in (1, 3):
         yield partial(check_interruption_of_the_pass_for_labels, n_init=n_init)
+    yield check_interruption_around_callbacks
 
 
 def interrupted_in_epochs(after):
@@ -53,6 +56,7 @@ def interrupted_once(owner, name, number=1, at_end=False):
     """Ctrl-C at the start, or the end, of one call of a function."""
     function, calls = getattr(owner, name), []
 
+    @wraps(function)  # scikit-learn reads the signatures of hooks
     def interrupted(*args, **kwargs):
         calls.append(None)
         if len(calls) != number:
@@ -151,7 +155,7 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
 
     With restarts, in the second one's.
     """
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     if where == "parts":
         interruption = interrupted_in_parts()
     else:
@@ -160,8 +164,8 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
             owner, function = estimator_orig._Module, "after_training"
         number = 1 if n_init == 1 else 2
         interruption = interrupted_once(owner, function, number, where == "end")
-    expected = quick(estimator_orig).fit(X, y_partial)
-    est = quick(estimator_orig, n_init=n_init, warm_start=True)
+    expected = quick(estimator_orig, batch_size=64).fit(X, y_partial)
+    est = quick(estimator_orig, batch_size=64, n_init=n_init, warm_start=True)
     with interruption, warns("interrupted by user after 3 whole"):
         est.fit(X, y_partial)
     assert est.n_iter_ == len(est.history_) == 3
@@ -171,12 +175,13 @@ def check_interruption_after_training(name, estimator_orig, where, n_init):
     # and it goes on as if nothing had happened
     if n_init == 1:
         est.set_params(max_iter=1).fit(X, y_partial)
-        assert_same_weights(est, quick(estimator_orig, max_iter=4).fit(X, y_partial))
+        whole = quick(estimator_orig, batch_size=64, max_iter=4).fit(X, y_partial)
+        assert_same_weights(est, whole)
 
 
 def check_interruption_of_the_pass_for_labels(name, estimator_orig, n_init):
     """Training is over then, and nothing of it is lost."""
-    X, _, y_partial = digits()
+    X, _, y_partial = digits(150)
     expected = quick(estimator_orig, n_init=n_init).fit(X, y_partial)
     for at_end in (False, True):
         est = quick(estimator_orig, n_init=n_init)
@@ -189,3 +194,22 @@ def check_interruption_of_the_pass_for_labels(name, estimator_orig, n_init):
         assert_same_weights(est, expected)
         np.testing.assert_array_equal(est.labels_, expected.labels_)
         np.testing.assert_array_equal(est.predict(X), expected.predict(X))
+
+
+def check_interruption_around_callbacks(name, estimator_orig):
+    """As an epoch is handed on, in a callback at its end, and at the fit's end."""
+    X, _, y_partial = digits(150)
+    for n_epochs, interruption in (
+        (2, interrupted_once(Epochs, "__call__", 2)),
+        (2, interrupted_once(Recorder, "on_fit_task_end", 2)),
+        (2, interrupted_once(Recorder, "on_fit_task_end", 2, at_end=True)),
+        (3, interrupted_once(Recorder, "on_fit_task_end", 4)),
+    ):
+        expected = quick(estimator_orig, max_iter=n_epochs).fit(X, y_partial)
+        est = quick(estimator_orig).set_callbacks(Recorder())
+        with interruption, warns(f"interrupted by user after {n_epochs} whole"):
+            est.fit(X, y_partial)
+        assert est.n_iter_ == n_epochs
+        assert [row["epoch"] for row in est.history_] == list(range(n_epochs))
+        assert_same_weights(est, expected)
+        np.testing.assert_array_equal(est.labels_, expected.labels_)

@@ -87,8 +87,10 @@ def check_copies_predict_the_same(name, estimator_orig, copied):
 def check_copied_warm_start_goes_on(name, estimator_orig, copied, rows):
     """Bit for bit; of images too, whose weights are in another memory order."""
     copied = COPIES.get(copied, copied)
-    X, _, y_partial = {"digits": digits, "images": images}[rows]()
-    est = quick(estimator_orig, max_iter=2, warm_start=True).fit(X, y_partial)
+    X, _, y_partial = images() if rows == "images" else digits(150)
+    est = quick(estimator_orig, max_iter=2, batch_size=50, warm_start=True).fit(
+        X, y_partial
+    )
     loaded = copied(est)
     np.testing.assert_array_equal(
         loaded.fit(X, y_partial).predict_proba(X),
@@ -177,7 +179,7 @@ def check_a_task_per_restart(name, estimator_orig):
 
 def check_callback_sees_the_whole_fit(name, estimator_orig):
     """Every attribute that the estimator has after fit, with the values of then."""
-    X, _, y_partial = images()
+    X, _, y_partial = images(60)
     for earlier in (False, True):  # a first fit and a second
         recorder = Recorder(keep=True)
         est = quick(estimator_orig, warm_start=earlier)
@@ -218,14 +220,15 @@ def check_callbacks_are_torn_down_after_an_error(name, estimator_orig):
 def check_scoring_monitor(name, estimator_orig):
     """scikit-learn's own monitor scores every epoch."""
     X, y, _ = digits()
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
     est = quick(estimator_orig).set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs().data
-    epochs = [row["accuracy"] for row in log if row["task_name"] == "epoch"]
-    (whole,) = (row["accuracy"] for row in log if row["task_name"] == "fit")
+    epochs = [row for row in log if row["task_name"] == "epoch"]
+    (whole,) = (row for row in log if row["task_name"] == "fit")
     assert len(epochs) == 3
-    assert epochs[-1] == whole == est.score(X, y)
-    assert epochs[0] != whole
+    assert epochs[-1]["accuracy"] == whole["accuracy"] == est.score(X, y)
+    assert epochs[-1]["neg_log_loss"] == whole["neg_log_loss"]
+    assert epochs[0]["neg_log_loss"] != whole["neg_log_loss"]
 
 
 def check_verbose_prints_a_line_per_epoch(name, estimator_orig):

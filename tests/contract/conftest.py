@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
@@ -18,9 +17,3 @@ def digits():
 def images(digits):
     X, y, y_partial = digits
     return X.reshape(-1, 8, 8), y, y_partial
-
-
-@pytest.fixture(scope="session")
-def uint8_images(digits):
-    X, y, y_partial = digits
-    return np.round(X * 255).astype(np.uint8).reshape(-1, 1, 8, 8), y, y_partial

@@ -99,6 +99,9 @@ def exact_log_p(x):
 
 
 class ToyQY(nn.Module):
+    def __iter__(self):
+        return iter([self])  # a sequence of one layer
+
     def forward(self, x):
         return torch.as_tensor(log_p_given_y(x.numpy()), dtype=x.dtype)
 

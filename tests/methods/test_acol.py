@@ -5,6 +5,7 @@ import pytest
 import sklearn
 import torch
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -313,3 +314,26 @@ def test_clusters_of_digits(digits):
     est = ACOLClusterer(10, random_state=0).fit(X.reshape(len(X), -1))
     assert clustering_accuracy(y, est.labels_) > 0.55
     assert len(np.unique(est.labels_)) == 10
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_ctrl_c_in_kmeans_keeps_the_training(digits, n_init, monkeypatch):
+    X, X_test, y, _ = digits
+    X, y = X[:200], y[:200]
+    expected = ACOLClusterer(**QUICK).fit(X, y)
+    kmeans_fit, calls = KMeans.fit, []
+
+    def interrupted(kmeans, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == n_init:  # once, in the last restart
+            raise KeyboardInterrupt
+        return kmeans_fit(kmeans, *args, **kwargs)
+
+    monkeypatch.setattr(KMeans, "fit", interrupted)
+    est = ACOLClusterer(**QUICK, n_init=n_init)
+    with pytest.warns(UserWarning, match="interrupted by user after 3 whole"):
+        est.fit(X, y)
+    np.testing.assert_array_equal(est.cluster_centers_, expected.cluster_centers_)
+    np.testing.assert_array_equal(
+        est.predict_proba(X_test), expected.predict_proba(X_test)
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
@@ -10,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from sksemi import CatVAEClusterer, GMVAEClusterer
+from sksemi._engine import data
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
@@ -129,3 +131,21 @@ def test_images_are_shifted_by_a_pixel_where_there_are_labels(
     y = np.repeat([0, 1, -1, -1], 10) if labeled else None
     est = Estimator(2, max_iter=1, random_state=0).fit(X, y)
     assert est.model_.augment.max_shift == int(labeled)
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_rows_sorted_by_class_cluster_as_well(mixed, monkeypatch):
+    """Parts in the order of sorted rows, of a class each, would spoil the centers."""
+    monkeypatch.setattr(data, "PART_SIZE", 100)
+    if not mixed:
+        in_order = property(lambda rows: torch.arange(len(rows.codes)))
+        monkeypatch.setattr(data.Data, "_mixed", in_order)
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:1000] / 16, y[:1000]
+    accuracies = []
+    mixed_up = np.random.RandomState(0).permutation(1000)
+    for order in (np.argsort(y, kind="stable"), mixed_up):
+        fits = [CatVAEClusterer(10, max_iter=10, random_state=k) for k in range(2)]
+        accuracies.append(np.mean([est.fit(X[order]).score(X, y) for est in fits]))
+    by_class, shuffled = accuracies
+    assert (by_class > shuffled - 0.12) == mixed
