@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi.callbacks import Checkpoint, EarlyStopping
+from sksemi.utils import _checking
 from tests.contract.estimators import NARROW, QUICK
 
 every_estimator = pytest.mark.parametrize("Estimator", NARROW)
@@ -67,10 +68,10 @@ def cut_off(est, after, path, X, y, *callbacks):
 
 
 @pytest.mark.parametrize("rows", ["digits", "images"])
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 @every_estimator
 def test_fit_on_a_checkpoint_is_the_uninterrupted_fit(
-    Estimator, after, rows, request, tmp_path, disturb
+    Estimator, after, rows, request, tmp_path
 ):
     X, _, y_partial = request.getfixturevalue(rows)
     whole = Estimator(**SETTINGS).fit(X, y_partial)
@@ -80,12 +81,14 @@ def test_fit_on_a_checkpoint_is_the_uninterrupted_fit(
     until_then = Estimator(**SETTINGS | {"max_iter": after}).fit(X, y_partial)
     assert_same_fit(loaded, until_then)
     np.testing.assert_array_equal(loaded.predict(X), until_then.predict(X))
-    disturb()
+    _checking.disturb()
     assert_same_fit(loaded.fit(X, y_partial), whole)
     assert "_progress" not in vars(loaded)
 
 
-@pytest.mark.parametrize("after", [2, 4, 5, 11])
+@pytest.mark.parametrize(
+    "after", [4, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 11))]
+)
 @every_estimator
 def test_restarts(Estimator, after, digits, tmp_path):
     """Cut off in the first, between two, in the second and in the third."""
@@ -118,7 +121,7 @@ def scores(values):
 
 
 @pytest.mark.parametrize("values", [(0.5, 0.9, 0.1, 0.2, 0.3), (0.9, 0.1, 0.2, 0, 1)])
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("first", [True, pytest.param(False, marks=pytest.mark.slow)])
 @every_estimator
 def test_early_stopping_beside_it(Estimator, first, values, digits, tmp_path):
     """In either order; the best epoch may be before the cut or after."""
