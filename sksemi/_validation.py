@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import (  # noqa: F401
     validate_parameter_constraints,
     validate_params,
 )
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from sksemi._containers import check_container, from_torch, naming
 
@@ -286,6 +286,16 @@ def check_range(X, argument, *, to_fit=False):
             f"hold. Scale {argument}, by a StandardScaler for example, or drop such "
             "rows."
         )
+
+
+def check_points(points, argument):
+    """Points, one or several, as finite float64: (n_points, n_columns)."""
+    with naming(argument):
+        points = check_array(
+            np.atleast_2d(points), input_name=argument, dtype=np.float64
+        )
+    check_range(points, argument)
+    return points
 
 
 def check_result(result, rows, argument):

@@ -40,7 +40,6 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array
 from torch import nn
 from torch.distributions import kl_divergence
 from torch.nn import functional as F
@@ -800,9 +799,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
 
     def _check_z2(self, z2, n_samples):
         z2_dim = self.model_.z_dims[1]
-        with _validation.naming("z2"):
-            z2 = check_array(np.atleast_2d(z2), input_name="z2", dtype=np.float64)
-        _validation.check_range(z2, "z2")
+        z2 = _validation.check_points(z2, "z2")
         if z2.shape[1] != z2_dim or len(z2) not in (1, n_samples):
             raise ValueError(
                 f"z2 has shape {z2.shape}: give ({n_samples}, {z2_dim}), a row for "
