@@ -244,18 +244,18 @@ def _check_values(estimator, X, reset):
             f"X has dtype {X.dtype}, which is no number. Make numbers of it, for "
             'example days: X.astype("datetime64[D]").astype(float).'
         )
-    if X.dtype.kind == "f":
+    if X.dtype.kind == "f" or X.dtype.itemsize == 8:
         check_range(X, "X", to_fit=reset)
     return X if X.dtype in _TORCH_DTYPES else X.astype(np.float32)
 
 
 def check_range(X, argument, *, to_fit=False):
-    """Refuse floats that are missing, infinite, or too large for float32.
+    """Refuse numbers that are missing, infinite, or too large for float32.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_columns)
-        Floats.
+        Numbers.
     argument : str
         What the user gave them as.
     to_fit : bool, default=False
@@ -266,13 +266,13 @@ def check_range(X, argument, *, to_fit=False):
     ValueError
         Naming the argument.
     """
-    lowest, highest = X.min(), X.max()
+    lowest, highest = np.longdouble(X.min()), np.longdouble(X.max())
     if np.isnan(lowest):
         raise ValueError(
             f"{argument} contains NaN. Fill missing values first, by a SimpleImputer "
             "in a Pipeline for example, or drop such rows."
         )
-    largest = np.longdouble(max(-lowest, highest))
+    largest = max(-lowest, highest)
     if np.isinf(largest):
         raise ValueError(
             f"{argument} contains infinity. Replace such values, or drop such rows."

@@ -2,8 +2,9 @@
 
 The law of a call: its result is finite and of the right shape, or it raises ValueError,
 TypeError or NotFittedError and names the argument; and then the estimator is as it was.
-A fit may also end in the FloatingPointError that names ``learning_rate``. Nothing warns
-but this package and scikit-learn.
+A fit with a huge ``learning_rate``, or a network or transformation of the user's, may
+also end in the FloatingPointError of a loss that diverged. Nothing warns but this
+package and scikit-learn.
 """
 
 import collections
@@ -465,6 +466,12 @@ class Law:
         if kind == "diverged":
             assert name == "fit"
             assert "learning_rate" in message
+            own = self.est.get_params()
+            assert (
+                own["learning_rate"] >= 1
+                or callable(own["network"])
+                or not isinstance(own.get("transformations", ""), str)
+            )
         assert not foreign(caught), [str(w.message) for w in foreign(caught)]
         self.counts[kind] += 1
         if result is None or name != "fit":

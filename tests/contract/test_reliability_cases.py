@@ -127,6 +127,14 @@ def test_fit_refuses_rows_beyond_float32(Estimator, scale):
     assert not isinstance(info.value, ArithmeticError)
 
 
+@pytest.mark.parametrize("largest", [np.uint64(2**64 - 1), np.int64(-(2**63))], ids=str)
+@every_estimator
+def test_fit_refuses_integers_whose_squares_leave_float32(Estimator, largest):
+    rows = np.where(X > 0.5, largest, 0).astype(largest.dtype)
+    with pytest.raises(ValueError, match=r"X has values.*squares float32.*Scale X"):
+        small(Estimator).fit(rows)
+
+
 @every_estimator
 def test_small_and_large_rows_are_fitted(Estimator):
     for scale in (1e-8, 1e8, 1e15):
