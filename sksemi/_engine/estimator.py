@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._engine import files
+from sksemi._engine.collapse import warn_collapse
 from sksemi._engine.data import Data
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
@@ -265,9 +266,10 @@ class DeepEstimator(
         """Fit a copy, then replace this fit by the copy's."""
         resume = Resume.of(self)
         work = self._unfitted(resume)
-        work._prepare_run_finish(X, y, parents, resume)
+        plan = work._prepare_run_finish(X, y, parents, resume)
         # One assignment: other threads see the old fit or the new one.
         self.__dict__ = vars(work)
+        warn_collapse(self._view(), plan)
         return self
 
     @with_callbacks
@@ -294,6 +296,7 @@ class DeepEstimator(
         root.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=dict
         )
+        return plan
 
     def _unfitted(self, resume):
         """Copy of this estimator without a fit, but for what a resumed one keeps."""
