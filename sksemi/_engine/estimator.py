@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._engine import files
+from sksemi._engine.collapse import warn_collapse
 from sksemi._engine.data import Data
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
@@ -287,9 +288,10 @@ class DeepEstimator(
         """Fit a copy, then replace this fit by the copy's."""
         resume = Resume.of(self)
         work = self._unfitted(resume)
-        work._prepare_run_finish(X, y, parents, resume)
+        plan = work._prepare_run_finish(X, y, parents, resume)
         # One assignment: other threads see the old fit or the new one.
         self.__dict__ = vars(work)
+        warn_collapse(self._view(), plan)
         return self
 
     @with_callbacks
@@ -319,6 +321,7 @@ class DeepEstimator(
             )
         except KeyboardInterrupt:  # in a callback: the fit is whole
             restarts.interrupt()
+        return plan
 
     def _unfitted(self, resume):
         """Copy of this estimator without a fit, but for what a resumed one keeps."""

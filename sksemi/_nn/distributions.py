@@ -93,6 +93,10 @@ class Likelihood(nn.Module):
         if self.name == "gaussian":
             self.units.fit(data)
 
+    def bounded(self, x):
+        """Rows to learn from: under "gaussian", those far outside are drawn in."""
+        return self.units.bounded(x) if self.name == "gaussian" else x
+
     def forward(self, *conditions):
         """Distribution of x, one dimension per feature, given the conditions."""
         h = self.network(*conditions)

@@ -1,5 +1,6 @@
 """Networks: an mlp, a convolutional encoder and its mirror, or the user's own."""
 
+import copy
 import functools
 import itertools
 
@@ -374,13 +375,24 @@ def custom(network, in_features, out_features):
     return module
 
 
+# Rows that set the units: a sample of so many says which others lie too far out.
+_SAMPLE_ROWS = 4096
+
+
 class Units(nn.Module):
     """Data in units of their own: the mean of every feature, and one common unit.
+
+    A few rows far outside all others, an error of measurement or of a unit, must not
+    set what the other rows are measured by: they count neither for the mean nor for the
+    unit, and networks see them drawn in.
 
     Parameters
     ----------
     n_features : int
     """
+
+    # Root mean square, in units, above which a row is drawn in.
+    FARTHEST = 7.0
 
     def __init__(self, n_features):
         super().__init__()
@@ -388,16 +400,32 @@ class Units(nn.Module):
         self.register_buffer("unit", torch.ones(()))
 
     def forward(self, x):
-        """Rows in these units: (n, n_features) -> the same."""
-        return (x - self.location) / self.unit
+        """Rows in these units, drawn in: (n, n_features) -> the same."""
+        h = (x - self.location) / self.unit
+        far, inside = self._inside(h)
+        return torch.where(far, inside, h)
 
     def inverse(self, h):
         """Rows in the data's units: (n, n_features) -> the same."""
         return self.location + self.unit * h
 
+    def bounded(self, x):
+        """Rows as they are, those far outside drawn in: (n, n_features) -> the same."""
+        far, inside = self._inside((x - self.location) / self.unit)
+        return torch.where(far, self.inverse(inside), x)
+
+    def _inside(self, h):
+        """Which rows are far outside, (n, 1), and all rows where those come to lie."""
+        h = h.clamp(-1e15, 1e15)  # what float32 can square
+        size = h.square().mean(1, keepdim=True).sqrt()
+        return size > self.FARTHEST, h * (self.FARTHEST / size.clamp(min=1e-12))
+
     @torch.no_grad()
     def fit(self, data, *, pooled=False):
         """Learn mean and unit, the mean deviation over features, from all rows.
+
+        Rows do not count that are ten times as far from the medians of the features as
+        nine in ten rows.
 
         Parameters
         ----------
@@ -406,28 +434,54 @@ class Units(nn.Module):
         pooled : bool, default=False
             Whether all features have one mean, and the unit is the deviation from it.
         """
+        median, farthest = _whereabouts(data)
+
+        def near():
+            for part in data.parts():
+                x = part.x.double()
+                yield x[(x - median).square().sum(1) <= farthest]
+
         n, total = 0, 0
-        for part in data.parts():
-            n, total = n + len(part.x), total + part.x.double().sum(0)
+        for x in near():
+            n, total = n + len(x), total + x.sum(0)
         mean = total / n
         if pooled:
             mean = mean.mean()
-        square = sum((p.x.double() - mean).square().sum(0) for p in data.parts())
+        square = sum((x - mean).square().sum(0) for x in near())
         self.location.copy_(mean)
         unit = (square / n).mean().sqrt()
         self.unit.copy_(torch.where(unit > 0, unit, 1.0))
 
 
+def _whereabouts(data):
+    """Medians of the features, and the largest squared distance of a row that counts.
+
+    Infinite where nine in ten rows are equal.
+    """
+    sample, n = [], 0
+    for part in data.parts():  # each a fair sample
+        sample.append(part.x)
+        n += len(part.x)
+        if n >= _SAMPLE_ROWS:
+            break
+    sample = torch.cat(sample)
+    median = sample.median(0).values.double()
+    distance = torch.cat(
+        [(x.double() - median).square().sum(1) for x in sample.split(512)]
+    )
+    usual = distance.kthvalue(max(1, int(0.9 * n))).values
+    return median, 100 * usual if usual > 0 else torch.inf
+
+
 def in_float64(module, x):
-    """Apply a small sequence of layers in float64, and round its result to float32.
+    """Apply a small module in float64, and round its result to float32.
 
     A float32 product of small matrices differs in its last bits with a row's place in
     the batch; this does not.
 
     Parameters
     ----------
-    module : nn.Sequential
-        Of linear layers and activations.
+    module : nn.Module
     x : Tensor of shape (n_rows, n_columns)
 
     Returns
@@ -435,12 +489,12 @@ def in_float64(module, x):
     Tensor of shape (n_rows, n_outputs)
     """
     x = x.double()
-    for layer in module:
+    for layer in module if isinstance(module, nn.Sequential) else [module]:
+        # copies: other threads may be using the layer itself
         if isinstance(layer, nn.Linear):
-            # copies: other threads may be using the layer itself
             x = F.linear(x, layer.weight.double(), layer.bias.double())
         else:
-            x = layer(x)
+            x = copy.deepcopy(layer).double()(x)
     return x.float()
 
 

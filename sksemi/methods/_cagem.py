@@ -137,6 +137,8 @@ class CaGeM(nn.Module):
         z1_dim, z2_dim, K = config.z1_dim, config.z2_dim, config.n_clusters
         self.z_dims = [z1_dim, z2_dim]
         self.n_features_out, self.noise_dim = z2_dim, z1_dim + z2_dim
+        self.least = {f"kl_{z}": (z, 0.1) for z in ("z1", "z2")}
+        self.least |= {f"active_{z}": (z, 0.5) for z in ("z1", "z2")}
         # (N_u + N_l) / N_l, learned from the data
         self.register_buffer("label_ratio", torch.ones(()))
         act, bfloat16 = ACTIVATIONS[config.activation], config.bfloat16
@@ -192,8 +194,8 @@ class CaGeM(nn.Module):
         return self.config.binarize and self.p_x.name == "bernoulli"
 
     def observe(self, x):
-        """Rows as they enter the bound: drawn from Bernoulli(x) where asked to."""
-        return torch.bernoulli(x.clamp(0, 1)) if self.binarizes else x
+        """Rows as training has them: drawn from Bernoulli(x) where asked to."""
+        return torch.bernoulli(x.clamp(0, 1)) if self.binarizes else self.p_x.bounded(x)
 
     def encoded(self, x):
         """Rows as the networks see them."""
@@ -395,9 +397,8 @@ class CaGeM(nn.Module):
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             log_q_y = self.q_y(e, z1).double().log_softmax(-1)  # (draws, n, K)
             k = (log_q_y.exp().cumsum(-1) < u[:, None, None]).sum(-1, keepdim=True)
-            k = k.clamp(
-                max=self.config.n_clusters - 1
-            )  # the sum may round to less than u
+            # the sum may round to less than u
+            k = k.clamp(max=self.config.n_clusters - 1)
             y = self.one_hot(k[..., 0])
             q_z2 = self.q_z2(e, y, z1)
             z2 = q_z2.mean + q_z2.stddev * e2

@@ -147,18 +147,18 @@ def lecun_normal_(module):
             nn.init.zeros_(module.bias)
 
 
-def start_centers(encode, data, n_clusters, n_labels):
+def start_centers(encode, bounded, data, n_clusters, n_labels):
     """Mean features of the clusters that k-means finds among the rows themselves.
 
     Untrained features keep less of the groups than the rows do. ``encode`` maps rows to
-    features; a label has the cluster nearest to the mean of its rows, one to one, and
-    those come first: (n_clusters, n_columns).
+    features, ``bounded`` draws in rows far outside; a label has the cluster nearest to
+    the mean of its rows, one to one, and those come first: (n_clusters, n_columns).
     """
     columns = {}
 
     def both(x):
         columns["x"] = x.shape[1]
-        return torch.cat([x, encode(x)], 1)
+        return torch.cat([bounded(x), encode(x)], 1)
 
     rows, means, rng = collect_features(both, data, n_labels, START_ROWS)
     rows, features = np.split(rows, [columns["x"]], axis=1)
@@ -207,6 +207,10 @@ class CatVAE(nn.Module):
         # What stands for the labeled features of a cluster without any.
         self.register_buffer("centers", torch.zeros(K - config.n_labels, dim))
 
+    def bounded(self, x):
+        """Rows to learn from: under "gaussian", those far outside are drawn in."""
+        return self.units.bounded(x) if self.is_gaussian else x
+
     def embed(self, x):
         """Features before they are given unit norm: (n, n_features) -> (n, f)."""
         return self.f(self.augment.noise(self.encoded(x))).relu()
@@ -236,7 +240,7 @@ class CatVAE(nn.Module):
     def loss(self, batch, epoch):
         """Terms and monitors of a batch, whose first rows have labels."""
         y, n_labeled, n_clusters = batch.y, len(batch.y), self.config.n_clusters
-        x = self.augment.shift(batch.x)
+        x = self.augment.shift(self.bounded(batch.x))
         embedding = self.embed(x)  # (n, f)
         features = to_unit_norm(embedding)
         logits = self.q_c(features)  # (n, K)
@@ -315,7 +319,9 @@ class CatVAE(nn.Module):
         if n_labels < n_clusters:
             self.train()
             if epoch == 0:
-                centers = start_centers(self.encode, data, n_clusters, n_labels)
+                centers = start_centers(
+                    self.encode, self.bounded, data, n_clusters, n_labels
+                )
             else:
                 start = self.centers.double().cpu().numpy()
                 centers = find_centers(self.encode, data, start, n_labels)

@@ -122,6 +122,8 @@ class GMVAE(nn.Module):
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
         self.p_x = Likelihood(generator, config, config.squared_error_weight)
+        # A learned variance may leave z nothing to say of a row but its cluster.
+        self.least = {} if self.p_x.name == "gaussian" else {"kl_z": ("z", 0.1)}
 
     def encode(self, x):
         """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
@@ -143,7 +145,7 @@ class GMVAE(nn.Module):
     def loss(self, batch, epoch):
         """Terms and monitors of a batch, whose first rows have labels."""
         y, n_labeled = batch.y, len(batch.y)
-        x = self.augment.shift(batch.x)
+        x = self.augment.shift(self.p_x.bounded(batch.x))
         features = self.encode(x)  # (n, f)
         logits = self.q_y(features)  # (n, K)
         temperature = exponential_decay(epoch, *temperature_schedule(self.config))

@@ -114,7 +114,7 @@ class M2(nn.Module):
     def loss(self, batch, epoch):
         """Terms and monitors of a batch, whose first rows have labels."""
         y, n, K = batch.y, len(batch.y), self.config.n_clusters
-        x = self.augment.shift(batch.x)
+        x = self.augment.shift(self.p_x.bounded(batch.x))
         features = self.encode(x)
         logits = self.q_y(features)
         weight = row_weights(y, len(x), self.share)

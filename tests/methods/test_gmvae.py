@@ -133,6 +133,7 @@ def test_gaussian_score_follows_units(blobs, monkeypatch):
     )
 
 
+@pytest.mark.filterwarnings("ignore:GMVAEClusterer collapsed. z carries")
 @pytest.mark.parametrize("likelihood", ["mse", "bernoulli", "gaussian"])
 def test_likelihoods(digits, likelihood):
     X, X_test, y, y_test = digits

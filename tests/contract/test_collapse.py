@@ -1,0 +1,115 @@
+"""Clusters and latent variables that a fit loses are told of; one row spoils none."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_iris, load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning
+
+from sksemi._engine.data import Data
+from sksemi._nn.networks import Units
+from sksemi.metrics import clustering_accuracy
+from tests.contract.estimators import ESTIMATORS, having
+
+every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+SETTINGS = {"random_state": 0, "device": "cpu"}
+
+
+def told(Estimator, X, y=None, **parameters):
+    """Fitted estimator, and what it warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        est = Estimator(**SETTINGS | parameters).fit(X, y)
+    # scikit-learn's k-means has warnings of its own
+    ours = [w for w in caught if "collapsed" in str(w.message)]
+    assert len(ours) <= 1
+    for warning in ours:
+        assert warning.category is ConvergenceWarning
+        assert warning.filename == __file__
+    return est, "".join(str(w.message) for w in ours)
+
+
+@every_estimator
+def test_all_equal_rows(Estimator):
+    est, message = told(Estimator, np.ones((200, 5)), n_clusters=5)
+    assert len(set(est.labels_)) == 1
+    assert f"{Estimator.__name__} collapsed: 4 of 5 clusters have no" in message
+    assert "has 100.0 % of the rows" in message
+    assert "n_clusters" in message
+
+
+@pytest.mark.parametrize("n_clusters", [10, 40])
+@every_estimator
+def test_what_is_told_is_so(Estimator, n_clusters):
+    """Pure noise, and more clusters than there is anything to find."""
+    X = np.random.RandomState(0).normal(size=(600, 6))
+    est, message = told(Estimator, X, n_clusters=n_clusters, max_iter=20)
+    n_empty = n_clusters - len(set(est.labels_))
+    assert (f"{n_empty} of {n_clusters} clusters have no" in message) == (n_empty > 0)
+
+
+@pytest.mark.parametrize("Estimator", having("sample"))
+def test_a_dead_latent_variable(Estimator, digits):
+    """Told to save nats above all, z has none left."""
+    X, _, y_partial = digits
+    settings = {"gaussian_weight": 1e3, "likelihood": "bernoulli", "max_iter": 40}
+    _, message = told(Estimator, X, y_partial, **settings)
+    assert "carries next to nothing (kl_z" in message
+    assert "gaussian_weight" in message
+
+
+@every_estimator
+def test_no_warning_without_a_collapse(Estimator):
+    X, y = make_blobs(600, centers=3, n_features=4, random_state=1)
+    y_partial = np.where(np.arange(600) < 60, y, -1)
+    est, message = told(Estimator, X, y_partial, max_iter=20)
+    assert est.score(X, y) > 0.95
+    assert message == ""
+
+
+@every_estimator
+def test_a_short_fit_is_not_judged(Estimator):
+    _, message = told(Estimator, np.ones((60, 5)), n_clusters=5, max_iter=3)
+    assert message == ""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@every_estimator
+def test_one_row_far_out_costs_no_cluster(Estimator):
+    X, y = make_blobs(2000, centers=10, n_features=8, random_state=0)
+    X[0] = 1e6
+    est = Estimator(10, **SETTINGS, max_iter=30).fit(X)
+    assert clustering_accuracy(y[1:], est.labels_[1:]) > 0.75
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine])
+def test_units_of_clean_rows_are_mean_and_deviation(load):
+    X = torch.from_numpy(load().data).float()
+    units = Units(X.shape[1])
+    units.fit(Data(X, torch.full((len(X),), -1), 1.0))
+    mean, unit = X.double().mean(0), X.double().var(0, correction=0).mean().sqrt()
+    torch.testing.assert_close(units.location.double(), mean, rtol=1e-6, atol=0)
+    torch.testing.assert_close(units.unit.double(), unit, rtol=1e-6, atol=0)
+    assert torch.equal(units.bounded(X), X)
+    assert torch.equal(units(X), (X - units.location) / units.unit)
+
+
+def test_units_leave_rows_far_out_aside():
+    rng = np.random.RandomState(0)
+    X = torch.from_numpy(rng.normal(size=(3000, 5))).float()
+    far = X.clone()
+    far[::1000] = torch.tensor([[1e6], [-1e30], [1e3]])
+    units, expected = Units(5), Units(5)
+    codes = torch.full((3000,), -1)
+    units.fit(Data(far, codes, 1.0))
+    keep = torch.arange(3000) % 1000 > 0
+    expected.fit(Data(X[keep], codes[keep], 1.0))
+    torch.testing.assert_close(units.location, expected.location, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(units.unit, expected.unit)
+    h = units(far[::1000])
+    size = h.square().mean(1).sqrt()
+    torch.testing.assert_close(size, torch.full((3,), units.FARTHEST))
+    assert (h[0] > 0).all()
+    assert (h[1] < 0).all()
