@@ -99,6 +99,8 @@ class M2(nn.Module):
         else:
             generator = SideBySide(decoder(config, CONVOLUTIONS, K + g, act))
         self.p_x = Likelihood(generator, config)
+        # below so many nats, z carries nothing
+        self.least = {} if self.p_x.name == "gaussian" else {"kl_z": ("z", 0.1)}
         self.register_buffer("share", torch.zeros(K))  # of all rows, by label
 
     def encode(self, x):
