@@ -6,8 +6,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sksemi._engine.data import Minibatches
 from sksemi._validation import warn_user
 
-# A fit of fewer training steps has not had the time: it is not judged.
+# A fit of fewer training steps has not had the time, and one of fewer rows not the
+# data: it is not judged.
 MIN_STEPS = 50
+MIN_ROWS = 20
 # Share of the rows in one cluster above which the others count for nothing.
 NEARLY_ALL = 0.95
 
@@ -26,7 +28,7 @@ def warn_collapse(estimator, plan):
     """
     codes = plan.data.codes
     n_steps = Minibatches(codes, plan.batch_size, plan.pool).n_steps
-    if n_steps * estimator.n_iter_ < MIN_STEPS:
+    if n_steps * estimator.n_iter_ < MIN_STEPS or len(codes) < MIN_ROWS:
         return
     found, remedies = _clusters(estimator, codes[codes >= 0].bincount().tolist())
     row, dead = estimator.history_[-1], {}

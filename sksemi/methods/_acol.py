@@ -340,17 +340,19 @@ class ACOL(nn.Module):
         if self.transformations is not None:
             parents = torch.zeros_like(data.codes)
         chosen = self._choose_rows(parents, rng)
-        features, of_row = [], []
+        features = np.empty((int(chosen.sum()), self.n_features_out), np.float32)
+        of_row = np.empty(len(features), np.int64)
+        n = 0
         sums = self.centers.new_zeros(n_labels + 1, self.n_features_out)
         for part in data.parts():
             here = chosen[part.index]
             read = here | (part.codes >= 0)
             f = self.encode(part.x[read])
             sums.index_add_(0, part.codes[read] + 1, f.double())
-            features.append(f[here[read]].cpu())
-            of_row.append(parents[part.index][here].cpu())
-        features = torch.cat(features).numpy()
-        of_row = torch.cat(of_row).numpy()
+            new = slice(n, n + int(here.sum()))
+            features[new] = f[here[read]].cpu().numpy()
+            of_row[new] = parents[part.index][here].cpu().numpy()
+            n = new.stop
         counts = (data.codes + 1).bincount(minlength=n_labels + 1)
         means = (sums / counts[:, None].clamp(min=1))[1:].cpu().numpy()
         largest = np.maximum(features.max(), -features.min())
@@ -362,8 +364,9 @@ class ACOL(nn.Module):
         of_cluster = self.cluster_parents.cpu().numpy()
         for p in np.unique(of_cluster):
             clusters = np.flatnonzero(of_cluster == p)
+            own = of_row == p
             centers, scatter = named_kmeans(
-                features[of_row == p],
+                features if own.all() else features[own],
                 len(clusters),
                 means[clusters[clusters < n_labels]],
                 self.config.kmeans_n_init,

@@ -71,3 +71,64 @@ def test_memory_map_is_not_copied(Estimator, dtype, labels, tmp_path):
         command, check=True, capture_output=True, text=True, env=os.environ | at_once
     )
     assert float(done.stdout) < 250
+
+
+GROWTH = """
+import re, sys, threading
+import numpy as np
+import torch
+import sksemi
+
+def anonymous():
+    status = open("/proc/self/status").read()
+    return int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) / 1024
+
+def growth(function):
+    before = highest = anonymous()
+    done = threading.Event()
+
+    def watch():
+        nonlocal highest
+        while not done.wait(0.002):
+            highest = max(highest, anonymous())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    result = function()
+    highest = max(highest, anonymous())
+    done.set()
+    watcher.join()
+    return highest - before - getattr(result, "nbytes", 0) / 2**20
+
+torch.set_num_threads(1)
+X = np.load(sys.argv[2], mmap_mode="r")
+y = np.full(len(X), -1)
+y[:100] = np.arange(100) % 10
+est = getattr(sksemi, sys.argv[1])(max_iter=1, random_state=0)
+few = growth(lambda: est.fit(X[:2000], y[:2000]))
+print("fit", growth(lambda: est.fit(X, y)) - few)
+for name in sys.argv[3].split():
+    if hasattr(est, name):
+        getattr(est, name)(X[:512])
+        print(name, growth(lambda: getattr(est, name)(X)))
+"""
+INFERENCE = "predict_proba predict transform score score_samples reconstruct"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_growth_over_data_and_result(Estimator, tmp_path):
+    """60,000 images of 784 bytes: the result, two batches and 60 MB."""
+    path = tmp_path / "X.npy"
+    X = np.lib.format.open_memmap(path, "w+", "uint8", (60_000, 784))
+    X[:] = np.random.default_rng(0).integers(255, size=X.shape, dtype=np.uint8)
+    X.flush()
+    command = [sys.executable, "-W", "ignore", "-c", GROWTH, Estimator.__name__]
+    done = subprocess.run(
+        [*command, str(path), INFERENCE], check=True, capture_output=True, text=True
+    )
+    grown = dict(line.split() for line in done.stdout.splitlines())
+    assert {"fit", "predict_proba", "transform"} <= set(grown)
+    two_batches = 2 * 256 * 784 * 4 / 2**20
+    for name, value in grown.items():
+        assert float(value) < two_batches + 60, name
