@@ -138,7 +138,7 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
     """
     if reset:
         X, layout = _as_table(X)
-        X = _check_values(estimator, X, reset=True)
+        X = _check_values(estimator, X, reset=True, to_fit=True)
         seen = None
         if layout is not None:
             seen = layout if len(layout) == 3 else (1, *layout)
@@ -146,7 +146,7 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
         layout = layout or (X.shape[1],)
         scale = UINT8_MAX if X.dtype == np.uint8 else 1.0
     else:
-        X = check_X(estimator, X)
+        X = check_X(estimator, X, to_fit=True)
         layout, image_shape = estimator._layout, estimator._image_shape
         scale = estimator.scale_
     codes, labels = check_y(y, len(X))
@@ -170,7 +170,7 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
     )
 
 
-def check_X(estimator, X):
+def check_X(estimator, X, *, to_fit=False):
     """Check rows against a fit, without a copy where none is needed.
 
     Parameters
@@ -179,13 +179,15 @@ def check_X(estimator, X):
         Fitted.
     X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
             (n_samples, C, H, W)
+    to_fit : bool, default=False
+        Whether they go on with that fit: see `check_range`.
 
     Returns
     -------
     ndarray of shape (n_samples, n_features)
     """
     X, layout = _as_table(X)
-    X = _check_values(estimator, X, reset=False)
+    X = _check_values(estimator, X, reset=False, to_fit=to_fit)
     name = type(estimator).__name__
     if layout is not None and estimator._image_shape:
         image = layout if len(layout) == 3 else (1, *layout)
@@ -226,7 +228,7 @@ def _as_table(X):
     return X.reshape(len(X), math.prod(layout)), layout
 
 
-def _check_values(estimator, X, reset):
+def _check_values(estimator, X, *, reset, to_fit):
     """Rows as scikit-learn checks them, of a type that tensors have."""
     with naming("X"):
         X = validate_data(
@@ -245,7 +247,7 @@ def _check_values(estimator, X, reset):
             'example days: X.astype("datetime64[D]").astype(float).'
         )
     if X.dtype.kind == "f" or X.dtype.itemsize == 8:
-        check_range(X, "X", to_fit=reset)
+        check_range(X, "X", to_fit=to_fit)
     return X if X.dtype in _TORCH_DTYPES else X.astype(np.float32)
 
 

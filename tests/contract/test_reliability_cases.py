@@ -125,6 +125,9 @@ def test_fit_refuses_rows_beyond_float32(Estimator, scale):
     with pytest.raises(ValueError, match=r"X has values.*float32.*Scale X") as info:
         small(Estimator).fit(X * scale)
     assert not isinstance(info.value, ArithmeticError)
+    est = small(Estimator, warm_start=True).fit(3 * X - 1)
+    with pytest.raises(ValueError, match=r"X has values.*float32.*Scale X"):
+        est.fit(X * scale)
 
 
 @pytest.mark.parametrize("largest", [np.uint64(2**64 - 1), np.int64(-(2**63))], ids=str)
