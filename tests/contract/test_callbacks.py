@@ -113,6 +113,7 @@ def test_objective_of_validation_rows(Estimator, digits):
     assert est.score(X[200:]) == pytest.approx(stopping.best_value_)
 
 
+@pytest.mark.filterwarnings("ignore:.*collapsed")  # too short for ten clusters
 @every_estimator
 def test_a_term_of_the_objective(Estimator, digits):
     """The epoch of the least sum of terms is kept, once schedules have ended."""

@@ -133,6 +133,7 @@ def test_images_are_shifted_by_a_pixel_where_there_are_labels(
     assert est.model_.augment.max_shift == int(labeled)
 
 
+@pytest.mark.filterwarnings("ignore:.*collapsed")
 @pytest.mark.parametrize("mixed", [True, False])
 def test_rows_sorted_by_class_cluster_as_well(mixed, monkeypatch):
     """Parts in the order of sorted rows, of a class each, would spoil the centers."""
