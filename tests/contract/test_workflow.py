@@ -45,7 +45,16 @@ def test_warm_start_copied_by_skops_goes_on(Estimator, rows, by_skops):
     _workflow.check_copied_warm_start_goes_on("", Estimator(), by_skops, rows)
 
 
-@every_estimator
+# two processes that each fit wide networks: one class by default, all when there is time
+@pytest.mark.parametrize(
+    "Estimator",
+    [
+        Estimator
+        if Estimator.__name__ == "GMVAEClusterer"
+        else pytest.param(Estimator, marks=pytest.mark.slow)
+        for Estimator in ESTIMATORS
+    ],
+)
 def test_grid_search_in_two_processes(Estimator, digits):
     X, y, _ = digits
     search = GridSearchCV(
