@@ -45,7 +45,7 @@ def test_warm_start_copied_by_skops_goes_on(Estimator, rows, by_skops):
     _workflow.check_copied_warm_start_goes_on("", Estimator(), by_skops, rows)
 
 
-# two processes that each fit wide networks: one class by default, all when there is time
+# Each fits wide networks in two processes: one class by default, all under slow.
 @pytest.mark.parametrize(
     "Estimator",
     [
