@@ -148,7 +148,7 @@ def _check_fit(Estimator, state):
             isinstance(v, list) and all(isinstance(row, dict) for row in v)
         ),
         "_image_shape": lambda v: v == image_shape,
-        "_in_unit_interval": lambda v: isinstance(v, bool | np.bool),
+        "_in_unit_interval": lambda v: isinstance(v, bool | np.bool_),
         "_layout": lambda v: (
             isinstance(v, tuple)
             and all(is_count(side) for side in v)

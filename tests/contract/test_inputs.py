@@ -11,12 +11,20 @@ every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
 @pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [
+        ("string", "dtype=object"),
+        # pandas' own string type since 3.0, objects before
+        (None, "dtype=object|the string '-1'"),
+    ],
+)
 @every_estimator
-def test_pandas_string_y_is_refused(Estimator, fitted):
+def test_pandas_string_y_is_refused(Estimator, dtype, message, fitted):
     case = (
-        lambda X, y: (X, pd.Series(y.astype(str), dtype="str")),
+        lambda X, y: (X, pd.Series(y.astype(str), dtype=dtype)),
         {},
-        "dtype=object",
+        message,
     )
     _inputs.check_bad_fit_changes_nothing("", Estimator(), case, fitted)
 
