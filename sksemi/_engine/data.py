@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
+
 PART_SIZE = 1024
 
 
@@ -100,11 +102,8 @@ class Data:
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
-        multipliers = _odd_numbers(self.x.shape[1])
         for index in rows.split(PART_SIZE):
-            # + 0.0 makes a zero of a negative zero
-            bits = (self.rows(index) + 0.0).cpu().numpy().view(np.uint32)
-            hashes[index.cpu().numpy()] = (bits * multipliers).sum(1, dtype=np.uint64)
+            hashes[index.cpu().numpy()] = row_hashes(self.rows(index))
         return hashes
 
     @cached_property
@@ -117,24 +116,9 @@ class Data:
         first = np.r_[True, ordered[1:] != ordered[:-1]]
         start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
         number = (np.arange(len(order)) - start).astype(np.uint64)
-        hashes[order] = _scrambled(ordered + number * _GOLDEN)
+        hashes[order] = scrambled(ordered + number * GOLDEN)
         order = np.argsort(hashes, kind="stable")
         return torch.from_numpy(order).to(self.device)
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd
-
-
-def _scrambled(n):
-    """Mix the bits of 64-bit numbers (the finalizer of splitmix64, Steele 2014)."""
-    n = (n ^ (n >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    n = (n ^ (n >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return n ^ (n >> np.uint64(31))
-
-
-def _odd_numbers(n):
-    """Return fixed odd 64-bit numbers, one per column."""
-    return _scrambled(np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
 
 
 class Minibatches:

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sksemi import _validation
-from sksemi._engine.seeds import common_noise
+from sksemi._engine.seeds import RowNoise
 from sksemi._validation import COUNT, StrOptions
 
 
@@ -51,8 +51,8 @@ class GenerativeMixin(ReconstructMixin):
 
     The module has ``noise_dim``, ``sample(y, noise)`` for clusters (n,) and standard
     normal noise (n, noise_dim), and ``bound(x, noise)`` and
-    ``importance_weighted_bound(x, noise)`` in nats for noise (n_draws, noise_dim)
-    common to all rows.
+    ``importance_weighted_bound(x, noise)`` in nats for noise (n_draws, n_rows,
+    noise_dim), of which ``len`` and one draw after another are asked for.
     """
 
     _parameter_constraints = {"n_importance_samples": [COUNT]}
@@ -110,7 +110,7 @@ class GenerativeMixin(ReconstructMixin):
         ndarray of shape (n_samples,)
             In nats: the bound with y summed out, or, with ``n_importance_samples``
             above 1, the tighter importance-weighted bound of that many draws. The draws
-            are common to all rows and fixed by the fit's seed. Under
+            of a row are fixed by its values and the fit's seed. Under
             ``likelihood="bernoulli"``, values outside [0, 1] are clipped, with a
             warning, here and in ``score``.
         """
@@ -134,16 +134,15 @@ class GenerativeMixin(ReconstructMixin):
 
     def _bound_of_rows(self, n_draws, n_features):
         """Return a function of the module and rows to their bounds in nats."""
-        noise = self._common_noise(n_draws)
+        noise = self._row_noise(n_draws)
 
         def bound(model, x):
-            e = noise.to(x.device)
             if n_draws == 1:
-                return model.bound(x, e)
-            return model.importance_weighted_bound(x, e)
+                return model.bound(x, noise.of(x))
+            return model.importance_weighted_bound(x, noise.of(x))
 
         return bound
 
-    def _common_noise(self, n_draws):
-        """Noise that all rows share: (n_draws, noise_dim)."""
-        return common_noise((n_draws, self.model_.noise_dim), self._seed)
+    def _row_noise(self, n_draws):
+        """Return standard normal noise of each row: (n_draws, n_rows, noise_dim)."""
+        return RowNoise(n_draws, self.model_.noise_dim, self._seed)

@@ -18,8 +18,8 @@ def enumerated_bound(logits, given, noise):
     given : callable
         From a cluster's number to q(z|x, y), p(z|y) and a function from z
         (n_rows, dim) to log p(x|y, z) (n_rows,).
-    noise : Tensor of shape (n_draws, dim)
-        Standard normal, common to all rows.
+    noise : sequence of n_draws Tensors of shape (n_rows, dim)
+        Standard normal.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def importance_weighted_bound(n_clusters, given, noise):
     ----------
     n_clusters : int
     given : callable
-    noise : Tensor of shape (n_draws, dim)
+    noise : sequence of n_draws Tensors of shape (n_rows, dim)
 
     Returns
     -------

@@ -48,6 +48,7 @@ from sksemi import _validation
 from sksemi._engine.estimator import DeepEstimator
 from sksemi._engine.generative import GenerativeMixin
 from sksemi._engine.kmeans import start_from_kmeans
+from sksemi._engine.seeds import RowNoise
 from sksemi._engine.training import Loss
 from sksemi._nn.distributions import (
     Categorical,
@@ -318,13 +319,13 @@ class CaGeM(nn.Module):
     def predict_proba(self, x, noise):
         """p(y|x), a mean over draws: (n, n_features) -> (n, K), float64.
 
-        ``noise`` (n_draws, z1_dim + z2_dim) is common to all rows.
+        ``noise`` (n_draws, n, z1_dim + z2_dim) is standard normal.
         """
         e = self.encoded(x)
         q_z1 = self.q_z1(e)
         total = 0
         for part in noise.split(self.n_together(len(x) * self.config.n_clusters)):
-            e1, e2 = part[:, None].split(self.z_dims, dim=-1)
+            e1, e2 = part.split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             q_y = self.q_y(e, z1).double().softmax(-1)  # (draws, n, K)
             q_z2 = self.q_z2(e, self.every_y[:, None], z1)  # (K, draws, n, z2_dim)
@@ -366,10 +367,11 @@ class CaGeM(nn.Module):
     def bound(self, x, noise):
         """Bound with y summed out and one draw, in nats: (n,), float64.
 
-        ``noise`` (1, z1_dim + z2_dim) is common to all rows.
+        ``noise`` (1, n, z1_dim + z2_dim) is standard normal.
         """
         e, every_y = self.encoded(x), self.every_y
-        e1, e2 = noise.split(self.z_dims, dim=1)
+        (draw,) = noise
+        e1, e2 = draw.split(self.z_dims, dim=1)
         q_z1 = self.q_z1(e)
         z1 = q_z1.mean + q_z1.stddev * e1
         log_q_y = self.q_y(e, z1).double().log_softmax(1).T  # (K, n)
@@ -385,18 +387,18 @@ class CaGeM(nn.Module):
     def importance_weighted_bound(self, x, noise, uniform):
         """Log-mean of p(x, y, z1, z2) / q(y, z1, z2|x) over draws: (n,), float64.
 
-        ``noise`` (n_draws, z1_dim + z2_dim) and ``uniform`` (n_draws,), from which y is
-        drawn, are common to all rows.
+        ``noise`` (n_draws, n, z1_dim + z2_dim) is standard normal; from ``uniform``
+        (n_draws, n, 1) y is drawn.
         """
         e = self.encoded(x)
         q_z1 = self.q_z1(e)
         total = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
         together = self.n_together(len(x))
         for part, u in zip(noise.split(together), uniform.split(together), strict=True):
-            e1, e2 = part[:, None].split(self.z_dims, dim=-1)
+            e1, e2 = part.split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             log_q_y = self.q_y(e, z1).double().log_softmax(-1)  # (draws, n, K)
-            k = (log_q_y.exp().cumsum(-1) < u[:, None, None]).sum(-1, keepdim=True)
+            k = (log_q_y.exp().cumsum(-1) < u).sum(-1, keepdim=True)
             # the sum may round to less than u
             k = k.clamp(max=self.config.n_clusters - 1)
             y = self.one_hot(k[..., 0])
@@ -748,8 +750,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         return _validation.check_parameter(self, "n_draws")
 
     def _predict_proba(self, X):
-        e = self._common_noise(self._n_means())
-        return self._infer(X, lambda model, x: model.predict_proba(x, e.to(x.device)))
+        noise = self._row_noise(self._n_means())
+        return self._infer(X, lambda model, x: model.predict_proba(x, noise.of(x)))
 
     def sample(self, n_samples=1, y=None, z2=None):
         """Draw rows: z2, y from p(y|z2), z1 from p(z1|y, z2), then the mean of p(x|.).
@@ -827,22 +829,22 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         return z2
 
     def _bound_of_rows(self, n_draws, n_features):
-        noise = self._common_noise(self._n_means() if n_draws == 1 else n_draws)
-        generator = torch.Generator().manual_seed(int(self._seed))
-        n_images = len(noise) if n_draws == 1 else 1
-        threshold = torch.rand((n_images, n_features), generator=generator)
-        uniform = torch.rand(len(noise), generator=generator, dtype=torch.double)
+        noise = self._row_noise(self._n_means() if n_draws == 1 else n_draws)
+        n_images = self._n_means() if n_draws == 1 else 1
+        # other numbers than the noise, by other seeds
+        threshold = RowNoise(n_images, n_features, self._seed + 1, normal=False)
+        uniform = RowNoise(n_draws, 1, self._seed + 2, normal=False)
 
         def bound(model, x):
-            drawn = x.expand(n_images, *x.shape)
+            images = x.expand(n_images, *x.shape)
             if model.binarizes:
-                drawn = (x > threshold[:, None].to(x.device)).to(x.dtype)
-            e = noise.to(x.device)
+                images = ((x > t).to(x.dtype) for t in threshold.of(x))
             if n_draws > 1:
+                (image,) = images
                 return model.importance_weighted_bound(
-                    drawn[0], e, uniform.to(x.device)
+                    image, noise.of(x), uniform.of(x)
                 )
-            pairs = zip(drawn, e.split(1), strict=True)
-            return sum(model.bound(*pair) for pair in pairs) / len(e)
+            pairs = zip(images, noise.of(x), strict=True)
+            return sum(model.bound(image, [e]) for image, e in pairs) / n_images
 
         return bound

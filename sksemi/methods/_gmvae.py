@@ -239,7 +239,7 @@ class GMVAE(nn.Module):
     def bound(self, x, noise):
         """Equation 7 with y enumerated, in nats: (n, n_features) -> (n,).
 
-        ``noise`` (n_draws, latent_dim) is common to all rows.
+        ``noise`` (n_draws, n, latent_dim) is standard normal.
         """
         features = self.encode(x)
         logits = in_float64(self.q_y, features).double()

@@ -180,7 +180,7 @@ class M2(nn.Module):
         return given
 
     def bound(self, x, noise):
-        """-U(x) of eq. 7 in nats, by noise (n_draws, latent_dim) common to all rows."""
+        """-U(x) of eq. 7 in nats, by normal noise (n_draws, n, latent_dim)."""
         features = self.encode(x)
         logits = in_float64(self.q_y, features).double()
         return enumerated_bound(logits, self.given(x, features), noise)

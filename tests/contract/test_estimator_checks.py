@@ -1,7 +1,6 @@
 """The exported checks find what they are for: estimators with one fault each."""
 
 import sys
-import time
 from functools import partial
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from sksemi import CatVAEClusterer, _validation
-from sksemi._engine import epochs, generative
+from sksemi._engine import epochs, seeds
 from sksemi._engine.estimator import DeepEstimator
 from sksemi._engine.training import Loss
 from sksemi.methods import _catvae, _gmvae
@@ -207,13 +206,11 @@ def test_a_snapshot_without_labels(monkeypatch):
     fails(_workflow.check_callback_sees_the_whole_fit, CatVAEClusterer())
 
 
-def test_noise_of_every_row_its_own(monkeypatch):
-    def noise(shape, seed):
-        return torch.randn(
-            shape, generator=torch.Generator().manual_seed(time.time_ns())
-        )
+def test_noise_by_the_place_of_a_row(monkeypatch):
+    def of(self, x):
+        return torch.randn(len(self.block), len(x), self.block.shape[1])
 
-    monkeypatch.setattr(generative, "common_noise", noise)
+    monkeypatch.setattr(seeds.RowNoise, "of", of)
     fails(_seeds.check_results_do_not_depend_on_neighbors, GMVAEClusterer())
 
 

@@ -49,7 +49,7 @@ def binary(n, d=6, seed=0):
 
 
 def latent_noise(k, model, seed=0):
-    shape = (k, model.config.z1_dim + model.config.z2_dim)
+    shape = (k, 1, model.config.z1_dim + model.config.z2_dim)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -299,7 +299,7 @@ def test_statistics_are_recollected_over_all_rows(n_parts, monkeypatch):
 def naive_terms(model, x, noise):
     """Parts of the bound for every row and y, one row and one y at a time, by scipy."""
     K, d1 = model.config.n_clusters, model.config.z1_dim
-    e1, e2 = noise[0, :d1].numpy(), noise[0, d1:].numpy()
+    e1, e2 = noise[0, 0, :d1].numpy(), noise[0, 0, d1:].numpy()
     log_q, parts = np.zeros((len(x), K)), np.zeros((len(x), K, 4))
     for i in range(len(x)):
         row = x[[i]]
@@ -415,17 +415,18 @@ def test_summed_bound_is_the_mean_of_drawn_ones():
     x, noise = torch.from_numpy(binary(4)), latent_noise(1, model)
     log_q, parts = naive_terms(model, x, noise)
     n = 1000
-    uniform = ((torch.arange(n) + 0.5) / n).double()
+    uniform = ((torch.arange(n)[:, None, None] + 0.5) / n).double()
     with torch.no_grad():
         drawn = sum(
             model.importance_weighted_bound(x, noise, u) for u in uniform.split(1)
         ) / len(uniform)
         summed = model.bound(x, noise).numpy()
         # one takes KL(q(z2) || p(z2)) by its draw, the other in closed form
-        z1 = model.q_z1(x).mean + model.q_z1(x).stddev * noise[:, : model.config.z1_dim]
+        e1, e2 = noise[0].split(model.z_dims, dim=1)
+        z1 = model.q_z1(x).mean + model.q_z1(x).stddev * e1
         for k in range(3):
             q_z2 = model.q_z2(x, torch.eye(3)[[k] * 4], z1)
-            z2 = q_z2.mean + q_z2.stddev * noise[:, model.config.z1_dim :]
+            z2 = q_z2.mean + q_z2.stddev * e2
             kl = (q_z2.log_prob(z2) - Normal(0, 1).log_prob(z2)).sum(1).numpy()
             summed -= np.exp(log_q[:, k]) * (kl + parts[:, k, 3])
     np.testing.assert_allclose(drawn, summed, atol=0.02)
@@ -441,8 +442,8 @@ def test_bounds_rise_with_draws():
             bounds = [
                 model.importance_weighted_bound(
                     x,
-                    torch.randn(k, 6, generator=generator),
-                    torch.rand(k, generator=generator).double(),
+                    torch.randn(k, 1, 6, generator=generator),
+                    torch.rand(k, 1, 1, generator=generator).double(),
                 )
                 for _ in range(100)
             ]
@@ -484,7 +485,7 @@ def test_names_of_clusters_do_not_matter():
 def test_result_does_not_depend_on_the_chunk(monkeypatch):
     model = make_cagem().eval()
     x, noise = torch.from_numpy(binary(9)), latent_noise(23, model)
-    uniform = torch.rand(23, generator=torch.Generator().manual_seed(1)).double()
+    uniform = torch.rand(23, 1, 1, generator=torch.Generator().manual_seed(1)).double()
     results = []
     for chunk in (1, 30, 10_000):
         monkeypatch.setattr(_cagem, "CHUNK", chunk)
@@ -541,7 +542,7 @@ OPPOSITE = torch.tensor([[a, b] for a in (-1.0, 1) for b in (-1.0, 1)]).double()
 
 def mean_bound(model):
     """Exact for what is quadratic in the noise: it has the Gaussian's moments."""
-    return np.mean([model.bound(X_TOY, e[None]).item() for e in OPPOSITE])
+    return np.mean([model.bound(X_TOY, e[None, None]).item() for e in OPPOSITE])
 
 
 def test_toy_bound_of_the_prior_and_of_the_posterior():
@@ -559,8 +560,8 @@ def test_toy_importance_weighted_bound_of_the_prior(k, n, expected):
     generator = torch.Generator().manual_seed(0)
     bounds = []
     for _ in range(n):
-        noise = torch.randn(k, 2, generator=generator, dtype=torch.float64)
-        uniform = torch.rand(k, generator=generator, dtype=torch.float64)
+        noise = torch.randn(k, 1, 2, generator=generator, dtype=torch.float64)
+        uniform = torch.rand(k, 1, 1, generator=generator, dtype=torch.float64)
         bounds.append(model.importance_weighted_bound(X_TOY, noise, uniform).item())
     error = np.std(bounds) / len(bounds) ** 0.5
     assert np.mean(bounds) == pytest.approx(expected, abs=5 * error + 1e-4)
@@ -569,8 +570,8 @@ def test_toy_importance_weighted_bound_of_the_prior(k, n, expected):
 
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_toy_is_exact_for_every_k_with_the_posterior(k):
-    noise = torch.randn(k, 2, dtype=torch.float64)
-    uniform = torch.rand(k, dtype=torch.float64)
+    noise = torch.randn(k, 1, 2, dtype=torch.float64)
+    uniform = torch.rand(k, 1, 1, dtype=torch.float64)
     bound = toy((0.5, 0.5**0.5)).importance_weighted_bound(X_TOY, noise, uniform)
     assert bound.item() == pytest.approx(LOG_P, abs=1e-8)
 
@@ -588,8 +589,8 @@ def test_toy_of_two_layers_and_two_clusters():
     expected = norm.logpdf(1, 0, 2.5**0.5)
     assert mean_bound(model) == pytest.approx(expected, abs=1e-8)
     for k in (1, 6):
-        noise = torch.randn(k, 2, dtype=torch.float64)
-        uniform = torch.rand(k, dtype=torch.float64)
+        noise = torch.randn(k, 1, 2, dtype=torch.float64)
+        uniform = torch.rand(k, 1, 1, dtype=torch.float64)
         bound = model.importance_weighted_bound(X_TOY, noise, uniform)
         assert bound.item() == pytest.approx(expected, abs=1e-8)
         np.testing.assert_allclose(model.predict_proba(X_TOY, noise), [[0.3, 0.7]])
@@ -599,7 +600,7 @@ def test_importance_weights_by_hand():
     """Log-mean of the weights of single draws is the bound of all of them."""
     model = make_cagem().eval()
     x, noise = torch.from_numpy(binary(5)), latent_noise(8, model)
-    uniform = torch.rand(8, generator=torch.Generator().manual_seed(1)).double()
+    uniform = torch.rand(8, 1, 1, generator=torch.Generator().manual_seed(1)).double()
     with torch.no_grad():
         single = [
             model.importance_weighted_bound(x, e, u).numpy()
