@@ -52,13 +52,7 @@ class Augment(nn.Module):
         """
         if not self.by_spacing:
             return
-        rows, n_rows = [], 0
-        for part in data.parts():
-            rows.append(encoded(part.x))
-            n_rows += len(part.x)
-            if n_rows >= SPACED_ROWS:
-                break
-        spacing = neighbor_distance(torch.cat(rows)[:SPACED_ROWS], SPACED_QUERIES)
+        spacing = neighbor_distance(first_rows(data, encoded), SPACED_QUERIES)
         self.deviation.copy_(spacing.clamp(min=float(self.deviation)))
 
     @property
@@ -79,6 +73,17 @@ class Augment(nn.Module):
         return x
 
 
+def first_rows(data, encoded):
+    """Rows of the first parts, as the encoder sees them: (n, n_features)."""
+    rows, n_rows = [], 0
+    for part in data.parts():
+        rows.append(encoded(part.x))
+        n_rows += len(part.x)
+        if n_rows >= SPACED_ROWS:
+            break
+    return torch.cat(rows)[:SPACED_ROWS]
+
+
 def neighbor_distance(x, n_queries):
     """Distance of a row to its nearest other row, per feature.
 
@@ -95,10 +100,13 @@ def neighbor_distance(x, n_queries):
         equal rows do not count as neighbors. 0 where all rows are equal.
     """
     # exact differences: far from 0, products lose what is left of a distance
-    x = (x - x.mean(0)).double()
-    distance = torch.cdist(x[:n_queries], x)
-    distance = distance.masked_fill(distance <= 1e-6 * distance.max(), torch.inf)
-    nearest = distance.min(1).values
+    center = x.mean(0)
+    queries = (x[:n_queries] - center).double()
+    # some rows at a time, as doubles take twice their memory
+    parts = [torch.cdist(queries, (p - center).double()) for p in x.split(n_queries)]
+    equal = 1e-6 * max(distance.max() for distance in parts)
+    nearest = [d.masked_fill_(d <= equal, torch.inf).min(1).values for d in parts]
+    nearest = torch.stack(nearest).min(0).values
     nearest = nearest[nearest.isfinite()]
     if len(nearest) == 0:
         return x.new_zeros(())
