@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+# Rows of a part, fewer where they are so wide that a part would have more values.
 PART_SIZE = 1024
+PART_VALUES = 2**22
 
 
 class Batch(NamedTuple):
@@ -38,12 +40,13 @@ class Part(NamedTuple):
 
 @dataclass
 class Data:
-    """Training rows as tensors.
+    """Training rows, and what is known of each.
 
     Parameters
     ----------
-    x : Tensor of shape (n_rows, n_features)
-        Of the type it came in; it may lie on another device than ``codes``.
+    x : source of shape (n_rows, n_features)
+        See `sksemi._engine.sources`; a tensor, for instance. Of the type that the rows
+        came in; it may lie on another device than ``codes``.
     codes : Tensor of shape (n_rows,) of int64
         Label codes from 0, -1 for unlabeled rows, on the training device.
     scale : float
@@ -65,7 +68,11 @@ class Data:
     @property
     def n_parts(self):
         """Number of the parts that `parts` yields."""
-        return math.ceil(len(self.codes) / PART_SIZE)
+        return math.ceil(len(self.codes) / self._part_size)
+
+    @property
+    def _part_size(self):
+        return min(PART_SIZE, max(1, PART_VALUES // max(1, self.x.shape[1])))
 
     def rows(self, index):
         """Rows as float32 on the training device: (n,) -> (n, n_features)."""
@@ -101,7 +108,7 @@ class Data:
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
         multipliers = _odd_numbers(self.x.shape[1])
-        for index in rows.split(PART_SIZE):
+        for index in rows.split(self._part_size):
             # + 0.0 makes a zero of a negative zero
             bits = (self.rows(index) + 0.0).cpu().numpy().view(np.uint32)
             hashes[index.cpu().numpy()] = (bits * multipliers).sum(1, dtype=np.uint64)

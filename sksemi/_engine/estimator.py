@@ -1,13 +1,9 @@
-"""The bases of every estimator: fit in three steps, inference in batches.
-
-The only place where arrays become tensors.
-"""
+"""The bases of every estimator: fit in three steps, inference in batches."""
 
 import copy
 import functools
 import inspect
 import threading
-import warnings
 import weakref
 from dataclasses import dataclass
 from numbers import Integral
@@ -32,6 +28,7 @@ from sksemi._engine.data import Data
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
 from sksemi._engine.seeds import seeded
+from sksemi._engine.sources import as_source
 from sksemi._engine.training import diverged, map_tensors
 from sksemi._nn.networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
 from sksemi._validation import (
@@ -70,15 +67,6 @@ _FITTED = (
     "_seed",
     "_state",
 )
-
-
-def as_tensor(X):
-    """Tensor over an array's memory, read-only arrays included; never written to."""
-    if any(stride < 0 for stride in X.strides):
-        X = X.copy()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(np.asarray(X))
 
 
 def plain(value):
@@ -263,7 +251,7 @@ class DeepEstimator(
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
                 (n_samples, C, H, W)
-            Rows, or images. uint8 values are divided by 255.
+            Rows, scipy's sparse ones too, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for rows without one; None means no labels at all. Strings and
             bools go into an object array beside the integer -1. Masked entries are
@@ -395,9 +383,9 @@ class DeepEstimator(
         }
 
     def _data(self, rows, device):
-        """Rows and labels as tensors, on the device if the rows fit there."""
-        x, codes = as_tensor(rows.X), torch.from_numpy(rows.codes).to(device)
-        if device.type == "cuda":
+        """Rows and labels of a training, on the device if the rows fit there."""
+        x, codes = as_source(rows.X), torch.from_numpy(rows.codes).to(device)
+        if device.type == "cuda" and isinstance(x, torch.Tensor):
             free, _ = torch.cuda.mem_get_info(device)
             if x.nbytes < free / 2:
                 x = x.to(device)
@@ -470,6 +458,11 @@ class DeepEstimator(
         """Build the module of a config."""
         return self._Module(SimpleNamespace(**config))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     # --------------------------------------------------------------- inference
 
     def _view(self):
@@ -512,7 +505,7 @@ class DeepEstimator(
 
         Parameters
         ----------
-        rows : ndarray of shape (n_rows, n_columns)
+        rows : ndarray or CSR matrix of shape (n_rows, n_columns)
         function : callable
             From the module and a (n, n_columns) tensor to a tensor with as many rows.
         argument : str, default="X"
@@ -526,10 +519,10 @@ class DeepEstimator(
         size = GPU_BATCH
         if device.type == "cpu":
             size = self._inference_rows.get(self._config["network"], BATCH)
-        rows = as_tensor(rows)
+        rows, n_rows = as_source(rows), rows.shape[0]
         results = None
         with torch.inference_mode():
-            for start in range(0, len(rows), size):
+            for start in range(0, n_rows, size):
                 batch = rows[start : start + size].to(device, torch.float32)
                 n = len(batch)
                 if n < size:
@@ -540,7 +533,7 @@ class DeepEstimator(
                 _validation.check_result(result, range(start, start + n), argument)
                 if results is None:
                     # One array to write to: thousands of small ones fragment memory.
-                    results = np.empty((len(rows), *result.shape[1:]), result.dtype)
+                    results = np.empty((n_rows, *result.shape[1:]), result.dtype)
                 results[start : start + n] = result
         return results
 
@@ -646,7 +639,7 @@ class DeepEstimator(
         fit, X = self._checked(X)
         if y is None:
             return fit._objective(X)
-        labeled, y = _validation.check_y_score(y, len(X))
+        labeled, y = _validation.check_y_score(y, X.shape[0])
         if not labeled.any():
             return float("nan")
         predicted = fit._predict(X[labeled])
