@@ -18,7 +18,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
@@ -461,6 +461,8 @@ class DeepEstimator(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # read for whatever predicts probabilities, when its X is sparse
+        tags.classifier_tags = ClassifierTags()
         return tags
 
     # --------------------------------------------------------------- inference
