@@ -118,7 +118,7 @@ class Rows:
     parent_names: np.ndarray | None = None
 
 
-def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
+def check_rows(estimator, X, y, parents=None, *, image_shape, reset, labels=None):
     """Check rows, labels and coarse labels of a fit.
 
     Parameters
@@ -133,6 +133,8 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
         The images that 2-D rows are.
     reset : bool
         Whether X sets what later rows are held to, or is held to the last fit.
+    labels : ndarray of shape (n_labels,), default=None
+        All labels that y may have, sorted; None means those that it has.
 
     Returns
     -------
@@ -152,7 +154,11 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
         layout, image_shape = estimator._layout, estimator._image_shape
         scale = estimator.scale_
     n_samples = X.shape[0]
-    codes, labels = check_y(y, n_samples)
+    codes, found = check_y(y, n_samples)
+    if labels is None:
+        labels = found
+    else:
+        codes = _positions(codes, found, labels)
     classes = check_n_clusters(estimator.n_clusters, labels, n_samples)
     names = None
     if parents is not None:
@@ -434,6 +440,37 @@ def check_y(y, n_samples):
     if y.dtype.kind not in "iuf":
         raise ValueError(f"y {what}. {_LABELS_REMEDY}")
     return _encode(_whole(y))
+
+
+def check_all_classes(classes):
+    """Distinct labels, sorted, of all that may come."""
+    with naming("classes"):
+        classes = np.atleast_1d(classes)
+    classes = classes.astype(object) if classes.dtype.kind == "U" else classes
+    try:
+        codes, labels = check_y(classes, len(classes))
+    except ValueError as error:
+        raise ValueError(f"classes must be labels, as y has them: {error}") from None
+    if (codes < 0).any():
+        raise ValueError(
+            f"classes={classes.tolist()} has -1, which stands for rows "
+            "without a label. Leave it out."
+        )
+    return labels
+
+
+def _positions(codes, found, labels):
+    """Codes of rows as positions in all labels, not in those found."""
+    position = {label: k for k, label in enumerate(labels.tolist())}
+    new = [label for label in found.tolist() if label not in position]
+    if new:
+        raise ValueError(
+            f"y has the label {new[0]!r}, which is not among those of the first call: "
+            f"{labels.tolist()}. Name all labels in classes= of the first call of "
+            "partial_fit."
+        )
+    positions = [position[label] for label in found.tolist()]
+    return np.array([*positions, -1])[codes]
 
 
 def _as_vector(y, n_samples):

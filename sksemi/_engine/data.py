@@ -199,10 +199,11 @@ class Minibatches:
         index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
         if self.all_labeled:
             return index, self.y[index]
-        index = torch.cat([self._draw_labeled(), index])
+        index = torch.cat([self.draw_labeled(), index])
         return index, self.y[index[: self.n_labeled]]
 
-    def _draw_labeled(self):
+    def draw_labeled(self):
+        """Draw the labeled rows of one step: (n_labeled,)."""
         if self.n_labeled == len(self.labeled):
             return self.labeled
         key = torch.rand_like(self.classes)

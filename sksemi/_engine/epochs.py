@@ -9,6 +9,7 @@ from torch import nn
 
 from sksemi._engine.resuming import Progress
 from sksemi._engine.seeds import seeded, set_rng_state
+from sksemi._engine.streaming import STEPS_PER_EPOCH
 from sksemi._engine.training import conclude, evaluate, map_tensors, restore, train
 from sksemi._validation import warn_user
 
@@ -106,6 +107,7 @@ class Restarts:
             learning_rate=self.estimator._learning_rate,
             weights=plan.weights,
             pool=plan.pool,
+            steps_per_epoch=None if plan.stream is None else STEPS_PER_EPOCH,
             state=None if resume is None else resume.state,
             after_epoch=self.epochs,
         )
@@ -329,6 +331,8 @@ class Epochs:
         for name in ("_epochs", "_skl_callbacks"):
             vars(est).pop(name, None)
         vars(est).update(self._snapshot() | {"history_": self._rows()})
+        if self.plan.stream is not None:  # whole after every call
+            return est
         progress = vars(self.restarts.progress())
         est._progress = map_tensors(
             lambda t: t.detach().cpu(), {"state": self.state, "progress": progress}

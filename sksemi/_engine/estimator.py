@@ -29,6 +29,7 @@ from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
 from sksemi._engine.seeds import seeded
 from sksemi._engine.sources import as_source
+from sksemi._engine.streaming import PartialFitMixin, Stream
 from sksemi._engine.training import diverged, map_tensors
 from sksemi._nn.networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
 from sksemi._validation import (
@@ -111,6 +112,7 @@ class Plan:
     batch_size: int
     pool: str
     rows: _validation.Rows
+    stream: Stream | None
 
     def fingerprint(self):
         """Return a hash of rows and labels, made once."""
@@ -122,6 +124,7 @@ class Plan:
 
 
 class DeepEstimator(
+    PartialFitMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -272,27 +275,29 @@ class DeepEstimator(
         """
         return self._fit(X, y)
 
-    def _fit(self, X, y, parents=None):
+    def _fit(self, X, y, parents=None, stream=None):
         """Fit a copy, then replace this fit by the copy's."""
-        resume = Resume.of(self)
+        resume = Resume.of(self) if stream is None else stream.resume
         work = self._unfitted(resume)
-        plan = work._prepare_run_finish(X, y, parents, resume)
+        plan = work._prepare_run_finish(X, y, parents, resume, stream)
         # One assignment: other threads see the old fit or the new one.
         self.__dict__ = vars(work)
-        warn_collapse(self._view(), plan)
+        if stream is None:  # a part may have no row of some cluster
+            warn_collapse(self._view(), plan)
         return self
 
     @with_callbacks
-    def _prepare_run_finish(self, X, y, parents, resume):
+    def _prepare_run_finish(self, X, y, parents, resume, stream):
         """Check everything, train, and set what a fit leaves."""
-        n_init = self.n_init
+        n_init = 1 if stream is not None else self.n_init
         if resume is not None:
             n_init = 1 if resume.progress is None else resume.progress.n_init
+        max_iter = self.max_iter if stream is None else 1
         root = self._init_callback_context(
-            max_subtasks=self.max_iter if n_init == 1 else n_init
+            max_subtasks=max_iter if n_init == 1 else n_init
         )
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        plan = self._prepare(X, y, parents, resume, n_init)
+        plan = self._prepare(X, y, parents, resume, n_init, stream)
         restarts = Restarts(self, plan, root, X, y)
         with seeded(plan.seed, plan.device):
             try:
@@ -323,12 +328,20 @@ class DeepEstimator(
                 vars(work).pop(name, None)
         return work
 
-    def _prepare(self, X, y, parents, resume, n_init):
+    def _prepare(self, X, y, parents, resume, n_init, stream=None):
         """Check everything, and decide what is trained."""
         device = _validation.check_device(self.device)
         rows = _validation.check_rows(
-            self, X, y, parents, image_shape=self.image_shape, reset=resume is None
+            self,
+            X,
+            y,
+            parents,
+            image_shape=self.image_shape,
+            reset=resume is None,
+            labels=None if stream is None else stream.labels,
         )
+        if stream is not None:
+            stream.check(rows)
         self._layout, self._image_shape = rows.layout, rows.image_shape
         self.scale_, self._in_unit_interval = rows.scale, rows.in_unit_interval
         self.classes_, self._n_labels = rows.classes, rows.n_labels
@@ -338,6 +351,8 @@ class DeepEstimator(
         weights = self._weights(self._auto_weights(rows, config))
         config |= self._module_config(rows, config, weights)
         data = self._data(rows, device)
+        if stream is not None:
+            data = stream.join(data, rows.n_labels)
         if resume is not None:
             resume.check(config, rows.classes, rows.n_labels, data.fingerprint)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -350,11 +365,12 @@ class DeepEstimator(
             device=device,
             seed=seed,
             resume=resume,
-            max_iter=self.max_iter,
+            max_iter=self.max_iter if stream is None else 1,
             n_init=n_init,
             batch_size=self.batch_size,
             pool=self._pool,
             rows=rows,
+            stream=stream,
         )
 
     def _fitted_attributes(self, trained, plan):
@@ -366,8 +382,10 @@ class DeepEstimator(
         fit.history_ = trained.history
         fit.n_iter_ = trained.state["epoch"]
         vars(fit).pop("_state", None)
-        if self.warm_start:
+        if self.warm_start or plan.stream is not None:
             state = {k: v for k, v in trained.state.items() if k != "weights"}
+            if plan.stream is not None:
+                state = plan.stream.keep(state, plan.data)
             fit._state = map_tensors(torch.Tensor.cpu, state)
         try:
             proba = fit._predict_proba(plan.rows.X)

@@ -51,3 +51,29 @@ class SparseRows:
         if isinstance(index, torch.Tensor):
             index = index.numpy()
         return torch.from_numpy(self.X[index].toarray())
+
+
+class JoinedRows:
+    """Rows in memory, and those of another source after them.
+
+    Parameters
+    ----------
+    first : Tensor of shape (n_first, n_features) of float32
+        On the device of the second.
+    second : source of shape (n_second, n_features)
+    scale : float
+        Divides the second.
+    """
+
+    def __init__(self, first, second, scale):
+        self.first, self.second, self.scale = first, second, scale
+        self.shape = (len(first) + second.shape[0], first.shape[1])
+        self.device = second.device
+
+    def __getitem__(self, index):
+        n = len(self.first)
+        x = self.first.new_empty(len(index), self.shape[1])
+        later = index >= n
+        x[~later] = self.first[index[~later]]
+        x[later] = self.second[index[later] - n].float() / self.scale
+        return x

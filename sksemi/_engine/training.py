@@ -8,7 +8,7 @@ It knows nothing of a model but its contract:
 """
 
 import math
-import time
+from time import perf_counter
 from typing import NamedTuple
 
 import torch
@@ -80,10 +80,11 @@ class Steps:
         self.rate = torch.zeros((), device=self.device)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=self.rate, fused=True)
 
-    def get_state(self, epoch):
+    def get_state(self, epoch, time):
         """All that training needs to go on after so many epochs, beside weights."""
         return {
             "epoch": epoch,
+            "time": time,
             "optimizer": self.optimizer.state_dict(),
             "pool": self.batches.pool,
             "order": self.batches.order,
@@ -118,6 +119,7 @@ def train(
     learning_rate,
     weights=None,
     pool="unlabeled",
+    steps_per_epoch=None,
     state=None,
     after_epoch=None,
 ):
@@ -139,6 +141,8 @@ def train(
         Of the terms of the loss, 1 for those that are not in it.
     pool : {"unlabeled", "all"}, default="unlabeled"
         The rows that an epoch is a pass over: see `Minibatches`.
+    steps_per_epoch : int, default=None
+        Steps that schedules count as an epoch; None means those of the pass.
     state : dict, default=None
         What an earlier call returned; with the model as that call left it, training
         goes on as if it had never stopped. With "epoch" alone, it goes on from that
@@ -162,9 +166,10 @@ def train(
         If a term of the loss is no longer finite.
     """
     steps = Steps(model, data, batch_size, pool)
-    first = 0
+    first = time = 0  # the time that schedules go by, in epochs
     if state is not None:
         first = state["epoch"]
+        time = state.get("time", first)
         steps.set_state(state)
     weights = weights or {}
     epoch_tensor = torch.zeros((), device=steps.device)
@@ -174,11 +179,11 @@ def train(
     history = []
     try:
         for epoch in range(first, first + max_iter):
-            start = time.perf_counter()
+            start = perf_counter()
             n_steps = steps.batches.n_steps
-            epoch_tensor.fill_(epoch)
+            epoch_tensor.fill_(time)
             steps.rate.fill_(
-                learning_rate(epoch, n_steps)
+                learning_rate(time, steps_per_epoch or n_steps)
                 if callable(learning_rate)
                 else learning_rate
             )
@@ -198,8 +203,9 @@ def train(
             means = (totals / n_steps).tolist()
             row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
             _check_finite({name: row[name] for name in ["loss", *loss.terms]}, epoch)
-            row["seconds"] = time.perf_counter() - start
-            now = steps.get_state(epoch + 1) | {"weights": model.state_dict()}
+            row["seconds"] = perf_counter() - start
+            time += 1 if steps_per_epoch is None else n_steps / steps_per_epoch
+            now = steps.get_state(epoch + 1, time) | {"weights": model.state_dict()}
             now = map_tensors(torch.clone, now)
             whole, history = now, [*history, row]  # at once, whenever Ctrl-C falls
             if after_epoch is not None and after_epoch(row, whole):
