@@ -118,7 +118,7 @@ class Rows:
     parent_names: np.ndarray | None = None
 
 
-def check_rows(estimator, X, y, parents=None, *, image_shape, reset, labels=None):
+def check_rows(estimator, X, y, parents=None, *, image_shape, reset, all_labels):
     """Check rows, labels and coarse labels of a fit.
 
     Parameters
@@ -133,8 +133,8 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset, labels=None
         The images that 2-D rows are.
     reset : bool
         Whether X sets what later rows are held to, or is held to the last fit.
-    labels : ndarray of shape (n_labels,), default=None
-        All labels that y may have, sorted; None means those that it has.
+    all_labels : callable
+        From the distinct labels in y, sorted, to all that it may have.
 
     Returns
     -------
@@ -155,10 +155,8 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset, labels=None
         scale = estimator.scale_
     n_samples = X.shape[0]
     codes, found = check_y(y, n_samples)
-    if labels is None:
-        labels = found
-    else:
-        codes = _positions(codes, found, labels)
+    labels = all_labels(found)
+    codes = _positions(codes, found, labels)
     classes = check_n_clusters(estimator.n_clusters, labels, n_samples)
     names = None
     if parents is not None:
@@ -470,7 +468,7 @@ def _positions(codes, found, labels):
             "partial_fit."
         )
     positions = [position[label] for label in found.tolist()]
-    return np.array([*positions, -1])[codes]
+    return np.array([*positions, -1], dtype=np.int64)[codes]
 
 
 def _as_vector(y, n_samples):

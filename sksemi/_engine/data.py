@@ -97,13 +97,13 @@ class Data:
 
     def fingerprint(self):
         """Return a hash of all rows, labels and coarse labels in their order."""
-        digest = hashlib.sha256(self._hashes().tobytes())
+        digest = hashlib.sha256(self.hashes().tobytes())
         digest.update(self.codes.cpu().numpy().tobytes())
         if self.parents is not None:
             digest.update(self.parents.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def _hashes(self):
+    def hashes(self):
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
@@ -117,7 +117,7 @@ class Data:
     @cached_property
     def _mixed(self):
         """Row numbers in the order of their hashes: (n_rows,)."""
-        hashes = self._hashes()
+        hashes = self.hashes()
         order = np.argsort(hashes, kind="stable")
         # Equal rows are told apart by their number, or they would stand together.
         ordered = hashes[order]

@@ -25,6 +25,7 @@ from sksemi import _validation
 from sksemi._engine import files
 from sksemi._engine.collapse import warn_collapse
 from sksemi._engine.data import Data
+from sksemi._engine.distributed import Ranks
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
 from sksemi._engine.seeds import seeded
@@ -113,11 +114,12 @@ class Plan:
     pool: str
     rows: _validation.Rows
     stream: Stream | None
+    ranks: Ranks
 
     def fingerprint(self):
         """Return a hash of rows and labels, made once."""
         if self._fingerprint is None:
-            self._fingerprint = self.data.fingerprint()
+            self._fingerprint = self.ranks.fingerprint(self.data)
         return self._fingerprint
 
     _fingerprint: str | None = None
@@ -297,7 +299,10 @@ class DeepEstimator(
             max_subtasks=max_iter if n_init == 1 else n_init
         )
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        plan = self._prepare(X, y, parents, resume, n_init, stream)
+        ranks = Ranks()
+        ranks.meet()
+        with ranks.together():
+            plan = self._prepare(X, y, parents, resume, n_init, stream, ranks)
         restarts = Restarts(self, plan, root, X, y)
         with seeded(plan.seed, plan.device):
             try:
@@ -328,8 +333,9 @@ class DeepEstimator(
                 vars(work).pop(name, None)
         return work
 
-    def _prepare(self, X, y, parents, resume, n_init, stream=None):
+    def _prepare(self, X, y, parents, resume, n_init, stream=None, ranks=None):
         """Check everything, and decide what is trained."""
+        ranks = ranks or Ranks()
         device = _validation.check_device(self.device)
         rows = _validation.check_rows(
             self,
@@ -338,8 +344,9 @@ class DeepEstimator(
             parents,
             image_shape=self.image_shape,
             reset=resume is None,
-            labels=None if stream is None else stream.labels,
+            all_labels=ranks.union if stream is None else stream.all_labels,
         )
+        rows.in_unit_interval = all(ranks.gather(rows.in_unit_interval))
         if stream is not None:
             stream.check(rows)
         self._layout, self._image_shape = rows.layout, rows.image_shape
@@ -353,17 +360,22 @@ class DeepEstimator(
         data = self._data(rows, device)
         if stream is not None:
             data = stream.join(data, rows.n_labels)
-        if resume is not None:
-            resume.check(config, rows.classes, rows.n_labels, data.fingerprint)
+        then = None if resume is None else resume.state["epoch"]
+        ranks.check_same(
+            self._settings()
+            | config
+            | {"scale_": rows.scale, "the epoch to go on from": then}
+        )
+        ranks.check_shards(data.codes)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         if resume is not None and resume.progress is not None:
             seed = resume.progress.seed
-        return Plan(
+        plan = Plan(
             data=data,
             config=config,
             weights=weights,
             device=device,
-            seed=seed,
+            seed=ranks.gather(seed)[0],
             resume=resume,
             max_iter=self.max_iter if stream is None else 1,
             n_init=n_init,
@@ -371,7 +383,20 @@ class DeepEstimator(
             pool=self._pool,
             rows=rows,
             stream=stream,
+            ranks=ranks,
         )
+        if ranks.size > 1:
+            plan.fingerprint()  # while all are here
+        if resume is not None:
+            resume.check(config, rows.classes, rows.n_labels, plan.fingerprint)
+        return plan
+
+    def _settings(self):
+        """Class and parameters, but for those that processes of one fit may vary."""
+        settings = self.get_params(deep=False)
+        for name in ("random_state", "device", "verbose"):
+            del settings[name]
+        return settings | {"estimator": type(self).__name__}
 
     def _fitted_attributes(self, trained, plan):
         """Attributes of the estimator that a training makes, ``labels_`` last."""

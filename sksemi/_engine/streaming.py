@@ -64,6 +64,10 @@ class Stream:
             )
         return cls(known, Resume.stream_of(estimator))
 
+    def all_labels(self, found):
+        """All labels that may come, of those found in a call's y."""
+        return found if self.labels is None else self.labels
+
     def check(self, rows):
         """Hold the range of a call's rows to that of those before.
 
@@ -110,10 +114,22 @@ class Stream:
     @staticmethod
     def keep(state, data):
         """State of a training for the next call, with the labeled rows."""
-        index = Minibatches(data.codes, 2 * REMEMBERED, "all").draw_labeled()
-        remembered = {"x": data.rows(index), "codes": data.codes[index]}
+        labeled = (data.codes >= 0).nonzero()[:, 0]
+        labeled = labeled[distinct(data.rows(labeled), data.codes[labeled])]
+        if len(labeled) > REMEMBERED:
+            batches = Minibatches(data.codes[labeled], 2 * REMEMBERED, "all")
+            labeled = labeled[batches.draw_labeled()]
+        remembered = {"x": data.rows(labeled), "codes": data.codes[labeled]}
         none = data.codes[:0]  # the rows of the next call are others
         return state | {"pool": none, "order": none, "remembered": remembered}
+
+
+def distinct(x, codes):
+    """Positions of rows, of those with equal values and labels the first: (n,)."""
+    hashes = Data(x, codes, 1.0).hashes()
+    rows = np.column_stack([hashes, codes.cpu().numpy().astype(np.uint64)])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    return torch.from_numpy(np.sort(first)).to(codes.device)
 
 
 class PartialFitMixin:

@@ -8,12 +8,14 @@ It knows nothing of a model but its contract:
 """
 
 import math
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
 import torch
 
 from sksemi._engine.data import Minibatches
+from sksemi._engine.distributed import Ranks
 from sksemi._engine.seeds import get_rng_state, set_rng_state
 from sksemi._validation import warn_user
 
@@ -122,6 +124,8 @@ def train(
     steps_per_epoch=None,
     state=None,
     after_epoch=None,
+    ranks=None,
+    seed=0,
 ):
     """Minimize a model's loss by Adam over minibatches.
 
@@ -150,6 +154,10 @@ def train(
     after_epoch : callable, default=None
         Called with the epoch's row of the history and the state, "weights" of the
         model among it; returns True to stop.
+    ranks : Ranks, default=None
+        The processes that train together, None for all that there are.
+    seed : int, default=0
+        Of the draws of several processes.
 
     Returns
     -------
@@ -165,13 +173,16 @@ def train(
     FloatingPointError
         If a term of the loss is no longer finite.
     """
-    steps = Steps(model, data, batch_size, pool)
+    steps, ranks = Steps(model, data, batch_size, pool), ranks or Ranks()
     first = time = 0  # the time that schedules go by, in epochs
     if state is not None:
         first = state["epoch"]
         time = state.get("time", first)
         steps.set_state(state)
     weights = weights or {}
+    ranks.share(model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    n_steps = max(ranks.gather(steps.batches.n_steps))
     epoch_tensor = torch.zeros((), device=steps.device)
     # An interrupted epoch is undone, so that what is kept is whole.
     whole = None
@@ -180,7 +191,7 @@ def train(
     try:
         for epoch in range(first, first + max_iter):
             start = perf_counter()
-            n_steps = steps.batches.n_steps
+            ranks.begin_epoch(epoch, seed, steps.batches)
             epoch_tensor.fill_(time)
             steps.rate.fill_(
                 learning_rate(time, steps_per_epoch or n_steps)
@@ -188,7 +199,7 @@ def train(
                 else learning_rate
             )
             if hasattr(model, "before_epoch"):
-                model.before_epoch(data, epoch)
+                ranks.once(partial(model.before_epoch, data, epoch), model)
             model.train()
             totals = 0
             for _ in range(n_steps):
@@ -196,9 +207,12 @@ def train(
                 total = minimized(loss, weights)
                 steps.optimizer.zero_grad()
                 total.backward()
+                ranks.average([parameter.grad for parameter in parameters])
                 steps.optimizer.step()
                 values = [total, *loss.terms.values(), *loss.monitors.values()]
                 totals = totals + torch.stack(values).detach()
+            ranks.average([totals])
+            ranks.share(model)  # statistics of batch norm are each rank's own
             names = ["loss", *loss.terms, *loss.monitors]
             means = (totals / n_steps).tolist()
             row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
@@ -216,7 +230,8 @@ def train(
         warn_user(f"Training interrupted by user after {len(history)} whole epochs.")
         restore(model, whole, steps.device)
         interrupted = True
-    conclude(model, data)
+    ranks.once(partial(conclude, model, data), model)
+    model.eval()
     return whole | {"interrupted": interrupted}, history
 
 

@@ -104,8 +104,9 @@ def check_labels_are_remembered(name, estimator_orig):
     X, y, y_partial = digits()
     est = quick(estimator_orig).partial_fit(X[:200], y_partial[:200], range(10))
     est.partial_fit(X[200:])
-    remembered = est._state["remembered"]
+    est.partial_fit(X[:200], y_partial[:200])  # once more, and remembered once
     labeled = np.flatnonzero(y_partial[:200] >= 0)
+    remembered = est._state["remembered"]
     np.testing.assert_array_equal(remembered["codes"], y_partial[labeled])
     np.testing.assert_array_equal(remembered["x"], X[labeled].astype(np.float32))
     limit, streaming.REMEMBERED = streaming.REMEMBERED, 30
