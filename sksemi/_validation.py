@@ -11,6 +11,7 @@ from numbers import Integral, Real
 import numpy as np
 import sklearn
 import torch
+from scipy.sparse import issparse
 from sklearn.base import _fit_context  # noqa: F401
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
 from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
@@ -97,11 +98,12 @@ def check_parameter(estimator, name):
 class Rows:
     """What `fit` was given, checked.
 
-    ``X`` (n_samples, n_features); ``layout`` of one row as it came and ``image_shape``
-    (channels, height, width) or None; ``scale``, by which uint8 is divided;
-    ``in_unit_interval``, whether scaled values are in [0, 1]. ``codes`` (n_samples,)
-    positions of labels in ``classes``, -1 where there is none; the first ``n_labels``
-    classes are labels. ``parents`` (n_samples,) positions in ``parent_names``, or None.
+    ``X`` (n_samples, n_features), an array or a CSR matrix; ``layout`` of one row as it
+    came and ``image_shape`` (channels, height, width) or None; ``scale``, by which
+    uint8 is divided; ``in_unit_interval``, whether scaled values are in [0, 1].
+    ``codes`` (n_samples,) positions of labels in ``classes``, -1 where there is none;
+    the first ``n_labels`` classes are labels. ``parents`` (n_samples,) positions in
+    ``parent_names``, or None.
     """
 
     X: np.ndarray
@@ -116,7 +118,7 @@ class Rows:
     parent_names: np.ndarray | None = None
 
 
-def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
+def check_rows(estimator, X, y, parents=None, *, image_shape, reset, all_labels):
     """Check rows, labels and coarse labels of a fit.
 
     Parameters
@@ -131,6 +133,8 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
         The images that 2-D rows are.
     reset : bool
         Whether X sets what later rows are held to, or is held to the last fit.
+    all_labels : callable
+        From the distinct labels in y, sorted, to all that it may have.
 
     Returns
     -------
@@ -149,11 +153,14 @@ def check_rows(estimator, X, y, parents=None, *, image_shape, reset):
         X = check_X(estimator, X, to_fit=True)
         layout, image_shape = estimator._layout, estimator._image_shape
         scale = estimator.scale_
-    codes, labels = check_y(y, len(X))
-    classes = check_n_clusters(estimator.n_clusters, labels, len(X))
+    n_samples = X.shape[0]
+    codes, found = check_y(y, n_samples)
+    labels = all_labels(found)
+    codes = _positions(codes, found, labels)
+    classes = check_n_clusters(estimator.n_clusters, labels, n_samples)
     names = None
     if parents is not None:
-        parents, names = check_parents(parents, len(X))
+        parents, names = check_parents(parents, n_samples)
     divisor = scale if X.dtype == np.uint8 else 1.0
     inside = in_unit_interval(X, divisor)
     return Rows(
@@ -184,7 +191,7 @@ def check_X(estimator, X, *, to_fit=False):
 
     Returns
     -------
-    ndarray of shape (n_samples, n_features)
+    ndarray or CSR matrix of shape (n_samples, n_features)
     """
     X, layout = _as_table(X)
     X = _check_values(estimator, X, reset=False, to_fit=to_fit)
@@ -221,6 +228,11 @@ def _as_table(X):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) not in (3, 4):
         return X, None
+    if issparse(X):
+        raise TypeError(
+            f"X is a sparse array of shape {shape}. Pass images as a dense one, "
+            "X.todense(), and sparse rows as (n_samples, n_features)."
+        )
     with naming("X"):
         X = np.asarray(X)
     layout = tuple(shape[1:])
@@ -234,6 +246,7 @@ def _check_values(estimator, X, *, reset, to_fit):
         X = validate_data(
             estimator,
             X,
+            accept_sparse="csr",
             dtype="numeric",
             reset=reset,
             ensure_all_finite=False,
@@ -425,6 +438,37 @@ def check_y(y, n_samples):
     if y.dtype.kind not in "iuf":
         raise ValueError(f"y {what}. {_LABELS_REMEDY}")
     return _encode(_whole(y))
+
+
+def check_all_classes(classes):
+    """Distinct labels, sorted, of all that may come."""
+    with naming("classes"):
+        classes = np.atleast_1d(classes)
+    classes = classes.astype(object) if classes.dtype.kind == "U" else classes
+    try:
+        codes, labels = check_y(classes, len(classes))
+    except ValueError as error:
+        raise ValueError(f"classes must be labels, as y has them: {error}") from None
+    if (codes < 0).any():
+        raise ValueError(
+            f"classes={classes.tolist()} has -1, which stands for rows "
+            "without a label. Leave it out."
+        )
+    return labels
+
+
+def _positions(codes, found, labels):
+    """Codes of rows as positions in all labels, not in those found."""
+    position = {label: k for k, label in enumerate(labels.tolist())}
+    new = [label for label in found.tolist() if label not in position]
+    if new:
+        raise ValueError(
+            f"y has the label {new[0]!r}, which is not among those of the first call: "
+            f"{labels.tolist()}. Name all labels in classes= of the first call of "
+            "partial_fit."
+        )
+    positions = [position[label] for label in found.tolist()]
+    return np.array([*positions, -1], dtype=np.int64)[codes]
 
 
 def _as_vector(y, n_samples):

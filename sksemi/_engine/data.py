@@ -11,7 +11,9 @@ import torch
 
 from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
 
+# Rows of a part, fewer where they are so wide that a part would have more values.
 PART_SIZE = 1024
+PART_VALUES = 2**22
 
 
 class Batch(NamedTuple):
@@ -40,12 +42,13 @@ class Part(NamedTuple):
 
 @dataclass
 class Data:
-    """Training rows as tensors.
+    """Training rows, and what is known of each.
 
     Parameters
     ----------
-    x : Tensor of shape (n_rows, n_features)
-        Of the type it came in; it may lie on another device than ``codes``.
+    x : source of shape (n_rows, n_features)
+        See `sksemi._engine.sources`; a tensor, for instance. Of the type that the rows
+        came in; it may lie on another device than ``codes``.
     codes : Tensor of shape (n_rows,) of int64
         Label codes from 0, -1 for unlabeled rows, on the training device.
     scale : float
@@ -67,7 +70,11 @@ class Data:
     @property
     def n_parts(self):
         """Number of the parts that `parts` yields."""
-        return math.ceil(len(self.codes) / PART_SIZE)
+        return math.ceil(len(self.codes) / self._part_size)
+
+    @property
+    def _part_size(self):
+        return min(PART_SIZE, max(1, PART_VALUES // max(1, self.x.shape[1])))
 
     def rows(self, index):
         """Rows as float32 on the training device: (n,) -> (n, n_features)."""
@@ -92,24 +99,24 @@ class Data:
 
     def fingerprint(self):
         """Return a hash of all rows, labels and coarse labels in their order."""
-        digest = hashlib.sha256(self._hashes().tobytes())
+        digest = hashlib.sha256(self.hashes().tobytes())
         digest.update(self.codes.cpu().numpy().tobytes())
         if self.parents is not None:
             digest.update(self.parents.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def _hashes(self):
+    def hashes(self):
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
-        for index in rows.split(PART_SIZE):
+        for index in rows.split(self._part_size):
             hashes[index.cpu().numpy()] = row_hashes(self.rows(index))
         return hashes
 
     @cached_property
     def _mixed(self):
         """Row numbers in the order of their hashes: (n_rows,)."""
-        hashes = self._hashes()
+        hashes = self.hashes()
         order = np.argsort(hashes, kind="stable")
         # Equal rows are told apart by their number, or they would stand together.
         ordered = hashes[order]
@@ -176,10 +183,11 @@ class Minibatches:
         index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
         if self.all_labeled:
             return index, self.y[index]
-        index = torch.cat([self._draw_labeled(), index])
+        index = torch.cat([self.draw_labeled(), index])
         return index, self.y[index[: self.n_labeled]]
 
-    def _draw_labeled(self):
+    def draw_labeled(self):
+        """Draw the labeled rows of one step: (n_labeled,)."""
         if self.n_labeled == len(self.labeled):
             return self.labeled
         key = torch.rand_like(self.classes)

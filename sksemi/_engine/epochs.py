@@ -1,6 +1,7 @@
 """What happens around the epochs of a fit: restarts, callbacks, stopping, Ctrl-C."""
 
 import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 from sksemi._engine.resuming import Progress
 from sksemi._engine.seeds import seeded, set_rng_state
+from sksemi._engine.streaming import STEPS_PER_EPOCH
 from sksemi._engine.training import conclude, evaluate, map_tensors, restore, train
 from sksemi._validation import warn_user
 
@@ -73,13 +75,14 @@ class Restarts:
                     weights=self.plan.weights,
                     pool=self.plan.pool,
                 )
+            loss = float(np.mean(self.plan.ranks.gather(loss)))
             if self.kept is None or loss < self.lowest:
                 self.lowest, self.kept = loss, trained
             with seeded(None, self.plan.device):
                 stop = task.call_on_fit_task_end(
                     estimator=self.estimator, X=self.X, y=self.y
                 )
-            if stop:
+            if self.plan.ranks.any(stop):
                 return
 
     def _train(self, task):
@@ -95,20 +98,24 @@ class Restarts:
         if self.epochs.finished:
             state = map_tensors(lambda t: t.to(plan.device), resume.state)
             self.epochs.end(state)
-            conclude(model, plan.data)
+            plan.ranks.once(partial(conclude, model, plan.data), model)
             return Trained(model, state | {"interrupted": False}, self.epochs.history)
         n_before = len(self.epochs.history)
-        state, rows = train(
-            model,
-            plan.data,
-            max_iter=plan.max_iter - self.epochs.n_done,
-            batch_size=plan.batch_size,
-            learning_rate=self.estimator._learning_rate,
-            weights=plan.weights,
-            pool=plan.pool,
-            state=None if resume is None else resume.state,
-            after_epoch=self.epochs,
-        )
+        with plan.ranks.noting_interrupts():
+            state, rows = train(
+                model,
+                plan.data,
+                max_iter=plan.max_iter - self.epochs.n_done,
+                batch_size=plan.batch_size,
+                learning_rate=self.estimator._learning_rate,
+                weights=plan.weights,
+                pool=plan.pool,
+                steps_per_epoch=None if plan.stream is None else STEPS_PER_EPOCH,
+                state=None if resume is None else resume.state,
+                after_epoch=self.epochs,
+                ranks=plan.ranks,
+                seed=plan.seed,
+            )
         history = self.epochs.history
         # Ctrl-C may have come before the last row was passed on
         history += [dict(row) for row in rows[len(history) - n_before :]]
@@ -240,7 +247,7 @@ class Epochs:
                 y=self.y,
                 reconstruction_attributes=self._snapshot,
             )
-        if est.verbose:
+        if est.verbose and self.plan.ranks.rank == 0:
             terms = ", ".join(
                 f"{name} = {value:.4g}"
                 for name, value in self.history[-1].items()
@@ -250,15 +257,16 @@ class Epochs:
                 f"Epoch {row['epoch'] + 1}, {terms} ({row['seconds']:.2f} s)",
                 flush=True,
             )
-        stop = stop or self._no_change(row)
-        self.finished = bool(stop) or self.n_done >= self.plan.max_iter
-        for save in self.savers:
+        stop = self.plan.ranks.any(stop or self._no_change(row))
+        self.finished = stop or self.n_done >= self.plan.max_iter
+        for save in self.savers if self.plan.ranks.rank == 0 else []:
             with seeded(None, self.plan.device):
                 save(self._checkpoint)
         if self.finished:
             self.end(state)
         else:
             self._begin()
+        self.plan.ranks.raise_interrupt()
         return stop
 
     def end(self, state):
@@ -329,6 +337,8 @@ class Epochs:
         for name in ("_epochs", "_skl_callbacks"):
             vars(est).pop(name, None)
         vars(est).update(self._snapshot() | {"history_": self._rows()})
+        if self.plan.stream is not None:  # whole after every call
+            return est
         progress = vars(self.restarts.progress())
         est._progress = map_tensors(
             lambda t: t.detach().cpu(), {"state": self.state, "progress": progress}

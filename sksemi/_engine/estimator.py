@@ -1,13 +1,9 @@
-"""The bases of every estimator: fit in three steps, inference in batches.
-
-The only place where arrays become tensors.
-"""
+"""The bases of every estimator: fit in three steps, inference in batches."""
 
 import copy
 import functools
 import inspect
 import threading
-import warnings
 import weakref
 from dataclasses import dataclass
 from numbers import Integral
@@ -22,16 +18,19 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sksemi import _validation
 from sksemi._engine import files
 from sksemi._engine.collapse import warn_collapse
 from sksemi._engine.data import Data
+from sksemi._engine.distributed import Ranks
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
 from sksemi._engine.seeds import seeded
+from sksemi._engine.sources import as_source
+from sksemi._engine.streaming import PartialFitMixin, Stream
 from sksemi._engine.training import diverged, map_tensors
 from sksemi._nn.networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
 from sksemi._validation import (
@@ -70,15 +69,6 @@ _FITTED = (
     "_seed",
     "_state",
 )
-
-
-def as_tensor(X):
-    """Tensor over an array's memory, read-only arrays included; never written to."""
-    if any(stride < 0 for stride in X.strides):
-        X = X.copy()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(np.asarray(X))
 
 
 def plain(value):
@@ -123,17 +113,20 @@ class Plan:
     batch_size: int
     pool: str
     rows: _validation.Rows
+    stream: Stream | None
+    ranks: Ranks
 
     def fingerprint(self):
         """Return a hash of rows and labels, made once."""
         if self._fingerprint is None:
-            self._fingerprint = self.data.fingerprint()
+            self._fingerprint = self.ranks.fingerprint(self.data)
         return self._fingerprint
 
     _fingerprint: str | None = None
 
 
 class DeepEstimator(
+    PartialFitMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -263,7 +256,7 @@ class DeepEstimator(
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
                 (n_samples, C, H, W)
-            Rows, or images. uint8 values are divided by 255.
+            Rows, scipy's sparse ones too, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for rows without one; None means no labels at all. Strings and
             bools go into an object array beside the integer -1. Masked entries are
@@ -284,27 +277,32 @@ class DeepEstimator(
         """
         return self._fit(X, y)
 
-    def _fit(self, X, y, parents=None):
+    def _fit(self, X, y, parents=None, stream=None):
         """Fit a copy, then replace this fit by the copy's."""
-        resume = Resume.of(self)
+        resume = Resume.of(self) if stream is None else stream.resume
         work = self._unfitted(resume)
-        plan = work._prepare_run_finish(X, y, parents, resume)
+        plan = work._prepare_run_finish(X, y, parents, resume, stream)
         # One assignment: other threads see the old fit or the new one.
         self.__dict__ = vars(work)
-        warn_collapse(self._view(), plan)
+        if stream is None:  # a part may have no row of some cluster
+            warn_collapse(self._view(), plan)
         return self
 
     @with_callbacks
-    def _prepare_run_finish(self, X, y, parents, resume):
+    def _prepare_run_finish(self, X, y, parents, resume, stream):
         """Check everything, train, and set what a fit leaves."""
-        n_init = self.n_init
+        n_init = 1 if stream is not None else self.n_init
         if resume is not None:
             n_init = 1 if resume.progress is None else resume.progress.n_init
+        max_iter = self.max_iter if stream is None else 1
         root = self._init_callback_context(
-            max_subtasks=self.max_iter if n_init == 1 else n_init
+            max_subtasks=max_iter if n_init == 1 else n_init
         )
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        plan = self._prepare(X, y, parents, resume, n_init)
+        ranks = Ranks()
+        ranks.meet()
+        with ranks.together():
+            plan = self._prepare(X, y, parents, resume, n_init, stream, ranks)
         restarts = Restarts(self, plan, root, X, y)
         with seeded(plan.seed, plan.device):
             try:
@@ -335,12 +333,22 @@ class DeepEstimator(
                 vars(work).pop(name, None)
         return work
 
-    def _prepare(self, X, y, parents, resume, n_init):
+    def _prepare(self, X, y, parents, resume, n_init, stream=None, ranks=None):
         """Check everything, and decide what is trained."""
+        ranks = ranks or Ranks()
         device = _validation.check_device(self.device)
         rows = _validation.check_rows(
-            self, X, y, parents, image_shape=self.image_shape, reset=resume is None
+            self,
+            X,
+            y,
+            parents,
+            image_shape=self.image_shape,
+            reset=resume is None,
+            all_labels=ranks.union if stream is None else stream.all_labels,
         )
+        rows.in_unit_interval = all(ranks.gather(rows.in_unit_interval))
+        if stream is not None:
+            stream.check(rows)
         self._layout, self._image_shape = rows.layout, rows.image_shape
         self.scale_, self._in_unit_interval = rows.scale, rows.in_unit_interval
         self.classes_, self._n_labels = rows.classes, rows.n_labels
@@ -350,24 +358,45 @@ class DeepEstimator(
         weights = self._weights(self._auto_weights(rows, config))
         config |= self._module_config(rows, config, weights)
         data = self._data(rows, device)
-        if resume is not None:
-            resume.check(config, rows.classes, rows.n_labels, data.fingerprint)
+        if stream is not None:
+            data = stream.join(data, rows.n_labels)
+        then = None if resume is None else resume.state["epoch"]
+        ranks.check_same(
+            self._settings()
+            | config
+            | {"scale_": rows.scale, "the epoch to go on from": then}
+        )
+        ranks.check_shards(data.codes)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         if resume is not None and resume.progress is not None:
             seed = resume.progress.seed
-        return Plan(
+        plan = Plan(
             data=data,
             config=config,
             weights=weights,
             device=device,
-            seed=seed,
+            seed=ranks.gather(seed)[0],
             resume=resume,
-            max_iter=self.max_iter,
+            max_iter=self.max_iter if stream is None else 1,
             n_init=n_init,
             batch_size=self.batch_size,
             pool=self._pool,
             rows=rows,
+            stream=stream,
+            ranks=ranks,
         )
+        if ranks.size > 1:
+            plan.fingerprint()  # while all are here
+        if resume is not None:
+            resume.check(config, rows.classes, rows.n_labels, plan.fingerprint)
+        return plan
+
+    def _settings(self):
+        """Class and parameters, but for those that processes of one fit may vary."""
+        settings = self.get_params(deep=False)
+        for name in ("random_state", "device", "verbose"):
+            del settings[name]
+        return settings | {"estimator": type(self).__name__}
 
     def _fitted_attributes(self, trained, plan):
         """Attributes of the estimator that a training makes, ``labels_`` last."""
@@ -378,8 +407,10 @@ class DeepEstimator(
         fit.history_ = trained.history
         fit.n_iter_ = trained.state["epoch"]
         vars(fit).pop("_state", None)
-        if self.warm_start:
+        if self.warm_start or plan.stream is not None:
             state = {k: v for k, v in trained.state.items() if k != "weights"}
+            if plan.stream is not None:
+                state = plan.stream.keep(state, plan.data)
             fit._state = map_tensors(torch.Tensor.cpu, state)
         try:
             proba = fit._predict_proba(plan.rows.X)
@@ -395,9 +426,9 @@ class DeepEstimator(
         }
 
     def _data(self, rows, device):
-        """Rows and labels as tensors, on the device if the rows fit there."""
-        x, codes = as_tensor(rows.X), torch.from_numpy(rows.codes).to(device)
-        if device.type == "cuda":
+        """Rows and labels of a training, on the device if the rows fit there."""
+        x, codes = as_source(rows.X), torch.from_numpy(rows.codes).to(device)
+        if device.type == "cuda" and isinstance(x, torch.Tensor):
             free, _ = torch.cuda.mem_get_info(device)
             if x.nbytes < free / 2:
                 x = x.to(device)
@@ -470,6 +501,13 @@ class DeepEstimator(
         """Build the module of a config."""
         return self._Module(SimpleNamespace(**config))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # read for whatever predicts probabilities, when its X is sparse
+        tags.classifier_tags = ClassifierTags()
+        return tags
+
     # --------------------------------------------------------------- inference
 
     def _view(self):
@@ -512,7 +550,7 @@ class DeepEstimator(
 
         Parameters
         ----------
-        rows : ndarray of shape (n_rows, n_columns)
+        rows : ndarray or CSR matrix of shape (n_rows, n_columns)
         function : callable
             From the module and a (n, n_columns) tensor to a tensor with as many rows.
         argument : str, default="X"
@@ -526,10 +564,10 @@ class DeepEstimator(
         size = GPU_BATCH
         if device.type == "cpu":
             size = self._inference_rows.get(self._config["network"], BATCH)
-        rows = as_tensor(rows)
+        rows, n_rows = as_source(rows), rows.shape[0]
         results = None
         with torch.inference_mode():
-            for start in range(0, len(rows), size):
+            for start in range(0, n_rows, size):
                 batch = rows[start : start + size].to(device, torch.float32)
                 n = len(batch)
                 if n < size:
@@ -540,7 +578,7 @@ class DeepEstimator(
                 _validation.check_result(result, range(start, start + n), argument)
                 if results is None:
                     # One array to write to: thousands of small ones fragment memory.
-                    results = np.empty((len(rows), *result.shape[1:]), result.dtype)
+                    results = np.empty((n_rows, *result.shape[1:]), result.dtype)
                 results[start : start + n] = result
         return results
 
@@ -646,7 +684,7 @@ class DeepEstimator(
         fit, X = self._checked(X)
         if y is None:
             return fit._objective(X)
-        labeled, y = _validation.check_y_score(y, len(X))
+        labeled, y = _validation.check_y_score(y, X.shape[0])
         if not labeled.any():
             return float("nan")
         predicted = fit._predict(X[labeled])

@@ -270,6 +270,7 @@ def _check_nested(state):
     module, n_rows = state["model_"], len(state["labels_"])
     if "_state" in state:
         _check_training(state["_state"], module, n_rows)
+        _check_remembered(state["_state"].get("remembered"), state["_config"])
     if "_progress" in state:
         cut_off = state["_progress"]
         progress = cut_off.get("progress") if isinstance(cut_off, dict) else None
@@ -301,6 +302,9 @@ def _check_training(training, module, n_rows, needs=()):
     _check_keys(training, ("epoch", "optimizer", "pool", "order", "rng", *needs))
     if not isinstance(training["epoch"], Integral) or training["epoch"] < 0:
         raise Damaged(f"its training has epoch={training['epoch']!r}")
+    time = training.get("time", 0)
+    if not isinstance(time, Real) or not 0 <= time < math.inf:
+        raise Damaged(f"its training has time={time!r}")
     if "weights" in needs:
         _check_weights(module, training["weights"])
     _check_keys(training["optimizer"], ("state", "param_groups"))
@@ -323,3 +327,18 @@ def _check_training(training, module, n_rows, needs=()):
     _check_keys(training["rng"], ("cpu",))
     generator, expected = training["rng"]["cpu"], get_rng_state(_CPU)["cpu"]
     _check_array("the random state of its training", generator, expected)
+
+
+def _check_remembered(remembered, config):
+    """Check the labeled rows that ``partial_fit`` goes on with."""
+    if remembered is None:
+        return
+    _check_keys(remembered, ("x", "codes"))
+    n_rows = len(np.atleast_1d(remembered["codes"]))
+    for name, like in [
+        ("x", torch.empty(n_rows, config["n_features"], device="meta")),
+        ("codes", torch.empty(n_rows, dtype=torch.int64, device="meta")),
+    ]:
+        _check_array(f"{name} of the rows remembered", remembered[name], like)
+    if not np.isin(remembered["codes"], range(config["n_labels"])).all():
+        raise Damaged("a row remembered has a label that is not there")

@@ -30,6 +30,7 @@ def collect_features(encode, data, n_labels, max_rows=MAX_ROWS):
     features : ndarray of shape (n_rows, n_columns)
         Of all rows, or of about ``max_rows`` of them, in a random order.
     means : ndarray of shape (n_labels, n_columns)
+        Of each label; one of the features for a label that has no row yet.
     rng : RandomState
         Seeded from torch's generator.
     """
@@ -41,7 +42,11 @@ def collect_features(encode, data, n_labels, max_rows=MAX_ROWS):
         label = F.one_hot(part.codes.cpu() + 1, n_labels + 1)[:, 1:].double()
         sums, counts = sums + label.T @ h, counts + label.sum(0)
         features.append(h[rng.permutation(len(h))[:n_rows]])
-    return torch.cat(features).numpy(), (sums / counts[:, None]).numpy(), rng
+    features, means = torch.cat(features).numpy(), (sums / counts[:, None]).numpy()
+    absent = counts.numpy() == 0
+    if absent.any():
+        means[absent] = features[rng.choice(len(features), absent.sum())]
+    return features, means, rng
 
 
 @torch.no_grad()

@@ -7,6 +7,8 @@ import numpy as np
 # Entries of a module's config that may differ: where and how fast it computes.
 _MAY_CHANGE = ("bfloat16",)
 
+_CLONE = "Use sklearn.base.clone(estimator) to start anew."
+
 
 @dataclass
 class Progress:
@@ -66,8 +68,12 @@ class Resume:
     state : dict
         Of the training; "epoch" alone after a fit that kept none.
     history : list of dict
+    in_unit_interval : bool
+        Whether its rows lie in [0, 1].
     progress : Progress or None
         Where the fit was cut off; None after a whole one.
+    why : str
+        Why a fit goes on from it, and what to do to start anew.
     """
 
     config: dict
@@ -77,7 +83,9 @@ class Resume:
     weights: dict
     state: dict
     history: list
+    in_unit_interval: bool
     progress: Progress | None = None
+    why: tuple = ("warm_start=True", "Set warm_start=False to start anew.")
 
     @classmethod
     def of(cls, estimator):
@@ -88,20 +96,36 @@ class Resume:
         ):
             return None
         if cut_off is None:
-            state = getattr(estimator, "_state", {"epoch": estimator.n_iter_})
-            weights, progress = estimator.model_.state_dict(), None
-        else:
-            state, progress = cut_off["state"], Progress(**cut_off["progress"])
-            weights = state["weights"]
+            return cls._of(estimator)
+        state = cut_off["state"]
+        return cls._of(
+            estimator,
+            weights=state["weights"],
+            state=state,
+            progress=Progress(**cut_off["progress"]),
+            why=("this estimator is a checkpoint of a fit that was cut off", _CLONE),
+        )
+
+    @classmethod
+    def stream_of(cls, estimator):
+        """Where ``partial_fit`` of a fitted estimator goes on from."""
+        return cls._of(estimator, why=("partial_fit goes on with a fit", _CLONE))
+
+    @classmethod
+    def _of(cls, estimator, **other):
+        """Where a whole fit has led, but for what is other."""
+        whole = {
+            "weights": estimator.model_.state_dict(),
+            "state": getattr(estimator, "_state", {"epoch": estimator.n_iter_}),
+        }
         return cls(
             config=estimator._config,
             classes=estimator.classes_,
             n_labels=estimator._n_labels,
             seed=estimator._seed,
-            weights=weights,
-            state=state,
             history=[dict(row) for row in estimator.history_],
-            progress=progress,
+            in_unit_interval=estimator._in_unit_interval,
+            **whole | other,
         )
 
     def check(self, config, classes, n_labels, fingerprint):
@@ -119,10 +143,7 @@ class Resume:
         ValueError
             Naming what has changed.
         """
-        why, remedy = "warm_start=True", "Set warm_start=False to start anew."
-        if self.progress is not None:
-            why = "this estimator is a checkpoint of a fit that was cut off"
-            remedy = "Use sklearn.base.clone(estimator) to start anew."
+        why, remedy = self.why
         now, then = classes.tolist(), self.classes.tolist()
         if (now, n_labels) != (then, self.n_labels):
             raise ValueError(

@@ -25,15 +25,18 @@ def seeded(seed, device):
         None leaves the generators as they are.
     device : torch.device
     """
-    on_gpu = device.type == "cuda"
-    devices = [device.index] if on_gpu else []
+    devices = [device.index] if device.type == "cuda" else []
     with _RNG_LOCK, torch.random.fork_rng(devices=devices):
         if seed is not None:
-            # not torch.manual_seed, which reseeds every GPU
-            torch.default_generator.manual_seed(seed)
-            if on_gpu:
-                torch.cuda.default_generators[device.index].manual_seed(seed)
+            reseed(seed, device)
         yield
+
+
+def reseed(seed, device):
+    """Seed the generators of the CPU and one device; not those of every GPU."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index].manual_seed(seed)
 
 
 def get_rng_state(device):

@@ -8,12 +8,14 @@ It knows nothing of a model but its contract:
 """
 
 import math
-import time
+from functools import partial
+from time import perf_counter
 from typing import NamedTuple
 
 import torch
 
 from sksemi._engine.data import Minibatches
+from sksemi._engine.distributed import Ranks
 from sksemi._engine.seeds import get_rng_state, set_rng_state
 from sksemi._validation import warn_user
 
@@ -80,10 +82,11 @@ class Steps:
         self.rate = torch.zeros((), device=self.device)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=self.rate, fused=True)
 
-    def get_state(self, epoch):
+    def get_state(self, epoch, time):
         """All that training needs to go on after so many epochs, beside weights."""
         return {
             "epoch": epoch,
+            "time": time,
             "optimizer": self.optimizer.state_dict(),
             "pool": self.batches.pool,
             "order": self.batches.order,
@@ -118,8 +121,11 @@ def train(
     learning_rate,
     weights=None,
     pool="unlabeled",
+    steps_per_epoch=None,
     state=None,
     after_epoch=None,
+    ranks=None,
+    seed=0,
 ):
     """Minimize a model's loss by Adam over minibatches.
 
@@ -139,6 +145,8 @@ def train(
         Of the terms of the loss, 1 for those that are not in it.
     pool : {"unlabeled", "all"}, default="unlabeled"
         The rows that an epoch is a pass over: see `Minibatches`.
+    steps_per_epoch : int, default=None
+        Steps that schedules count as an epoch; None means those of the pass.
     state : dict, default=None
         What an earlier call returned; with the model as that call left it, training
         goes on as if it had never stopped. With "epoch" alone, it goes on from that
@@ -146,6 +154,10 @@ def train(
     after_epoch : callable, default=None
         Called with the epoch's row of the history and the state, "weights" of the
         model among it; returns True to stop.
+    ranks : Ranks, default=None
+        The processes that train together, None for all that there are.
+    seed : int, default=0
+        Of the draws of several processes.
 
     Returns
     -------
@@ -161,12 +173,16 @@ def train(
     FloatingPointError
         If a term of the loss is no longer finite.
     """
-    steps = Steps(model, data, batch_size, pool)
-    first = 0
+    steps, ranks = Steps(model, data, batch_size, pool), ranks or Ranks()
+    first = time = 0  # the time that schedules go by, in epochs
     if state is not None:
         first = state["epoch"]
+        time = state.get("time", first)
         steps.set_state(state)
     weights = weights or {}
+    ranks.share(model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    n_steps = max(ranks.gather(steps.batches.n_steps))
     epoch_tensor = torch.zeros((), device=steps.device)
     # An interrupted epoch is undone, so that what is kept is whole.
     whole = None
@@ -174,16 +190,16 @@ def train(
     history = []
     try:
         for epoch in range(first, first + max_iter):
-            start = time.perf_counter()
-            n_steps = steps.batches.n_steps
-            epoch_tensor.fill_(epoch)
+            start = perf_counter()
+            ranks.begin_epoch(epoch, seed, steps.batches)
+            epoch_tensor.fill_(time)
             steps.rate.fill_(
-                learning_rate(epoch, n_steps)
+                learning_rate(time, steps_per_epoch or n_steps)
                 if callable(learning_rate)
                 else learning_rate
             )
             if hasattr(model, "before_epoch"):
-                model.before_epoch(data, epoch)
+                ranks.once(partial(model.before_epoch, data, epoch), model)
             model.train()
             totals = 0
             for _ in range(n_steps):
@@ -191,15 +207,19 @@ def train(
                 total = minimized(loss, weights)
                 steps.optimizer.zero_grad()
                 total.backward()
+                ranks.average([parameter.grad for parameter in parameters])
                 steps.optimizer.step()
                 values = [total, *loss.terms.values(), *loss.monitors.values()]
                 totals = totals + torch.stack(values).detach()
+            ranks.average([totals])
+            ranks.share(model)  # statistics of batch norm are each rank's own
             names = ["loss", *loss.terms, *loss.monitors]
             means = (totals / n_steps).tolist()
             row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
             _check_finite({name: row[name] for name in ["loss", *loss.terms]}, epoch)
-            row["seconds"] = time.perf_counter() - start
-            now = steps.get_state(epoch + 1) | {"weights": model.state_dict()}
+            row["seconds"] = perf_counter() - start
+            time += 1 if steps_per_epoch is None else n_steps / steps_per_epoch
+            now = steps.get_state(epoch + 1, time) | {"weights": model.state_dict()}
             now = map_tensors(torch.clone, now)
             whole, history = now, [*history, row]  # at once, whenever Ctrl-C falls
             if after_epoch is not None and after_epoch(row, whole):
@@ -210,7 +230,8 @@ def train(
         warn_user(f"Training interrupted by user after {len(history)} whole epochs.")
         restore(model, whole, steps.device)
         interrupted = True
-    conclude(model, data)
+    ranks.once(partial(conclude, model, data), model)
+    model.eval()
     return whole | {"interrupted": interrupted}, history
 
 

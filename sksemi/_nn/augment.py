@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# Rows of a table among which neighbors are looked for, and those whose are.
+# Rows of a table among which neighbors are looked for, and those whose are; of wide
+# tables so many that they have no more values.
 SPACED_ROWS, SPACED_QUERIES = 5000, 500
+SPACED_VALUES = 10**7
 
 
 class Augment(nn.Module):
@@ -75,13 +77,14 @@ class Augment(nn.Module):
 
 def first_rows(data, encoded):
     """Rows of the first parts, as the encoder sees them: (n, n_features)."""
-    rows, n_rows = [], 0
+    rows, n_rows, enough = [], 0, SPACED_ROWS
     for part in data.parts():
         rows.append(encoded(part.x))
         n_rows += len(part.x)
-        if n_rows >= SPACED_ROWS:
+        enough = min(enough, max(SPACED_QUERIES, SPACED_VALUES // part.x.shape[1]))
+        if n_rows >= enough:
             break
-    return torch.cat(rows)[:SPACED_ROWS]
+    return torch.cat(rows)[:enough]
 
 
 def neighbor_distance(x, n_queries):

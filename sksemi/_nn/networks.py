@@ -375,8 +375,9 @@ def custom(network, in_features, out_features):
     return module
 
 
-# Rows that set the units: a sample of so many says which others lie too far out.
-_SAMPLE_ROWS = 4096
+# Rows that set the units: a sample of so many, or of so many values, says which others
+# lie too far out.
+_SAMPLE_ROWS, _SAMPLE_VALUES = 4096, 2**24
 
 
 class Units(nn.Module):
@@ -462,7 +463,7 @@ def _whereabouts(data):
     for part in data.parts():  # each a fair sample
         sample.append(part.x)
         n += len(part.x)
-        if n >= _SAMPLE_ROWS:
+        if n >= _SAMPLE_ROWS or n * part.x.shape[1] >= _SAMPLE_VALUES:
             break
     sample = torch.cat(sample)
     median = sample.median(0).values.double()

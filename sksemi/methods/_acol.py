@@ -36,8 +36,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.nn import functional as F
 
-from sksemi._engine.estimator import DeepClusterer, as_tensor, naming_class
+from sksemi._engine.estimator import DeepClusterer, naming_class
 from sksemi._engine.kmeans import named_kmeans
+from sksemi._engine.sources import as_source
 from sksemi._engine.training import Loss, diverged
 from sksemi._nn.networks import ACTIVATIONS, Convolutions, Units, custom, mlp
 from sksemi._nn.transformations import check_transformations, reflection, symmetry
@@ -703,7 +704,7 @@ class ACOLClusterer(DeepClusterer):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
                 (n_samples, C, H, W)
-            Rows, or images. uint8 values are divided by 255.
+            Rows, scipy's sparse ones too, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for rows without one; None means no labels at all. Strings and
             bools go into an object array beside the integer -1. Masked entries are
@@ -730,7 +731,7 @@ class ACOLClusterer(DeepClusterer):
     def _module_config(self, rows, config, weights):
         pseudo_parents = None
         if rows.parents is None:
-            x = as_tensor(rows.X[:8]).to(torch.float32) / self._divisor(rows.X)
+            x = as_source(rows.X)[:8].to(torch.float32) / self._divisor(rows.X)
             pseudo_parents = check_transformations(
                 config["transformations"], x, rows.image_shape
             )
@@ -828,7 +829,7 @@ class ACOLClusterer(DeepClusterer):
     def _objective(self, X):
         """Part of the scatter of F that the clusters explain; 0 if F is constant."""
         total, square, error = 0.0, 0.0, 0.0
-        for start in range(0, len(X), _SCORE_ROWS):
+        for start in range(0, X.shape[0], _SCORE_ROWS):
             part = self._infer(
                 X[start : start + _SCORE_ROWS],
                 lambda model, x: model.features_and_error(x),
@@ -838,6 +839,6 @@ class ACOLClusterer(DeepClusterer):
             total = total + features.sum(0)
             square += np.square(features).sum()
             error += part[:, -1].sum()
-        scatter = square - np.square(total).sum() / len(X)
+        scatter = square - np.square(total).sum() / X.shape[0]
         # equal rows leave what rounding does; float32 knows no scatter so small
         return float(1 - error / scatter) if scatter > 1e-12 * square else 0.0

@@ -29,7 +29,6 @@ Terms of the loss, under the names they have below:
 
 import math
 from numbers import Real
-from operator import attrgetter
 
 import torch
 from torch import nn
@@ -72,8 +71,12 @@ from sksemi._validation import (
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 1200
+
+
 # Of an estimator or a config: the rate and floor of the temperature's schedule.
-temperature_schedule = attrgetter("temperature_decay", "min_temperature")
+def temperature_schedule(parameters):
+    """Rate and floor of the temperature, of the estimator or a config."""
+    return parameters.temperature_decay, parameters.min_temperature
 
 
 def exponential_decay(epoch, rate, floor):

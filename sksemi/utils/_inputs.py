@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MinMaxScaler
 
 from sksemi.utils._checking import (
+    assert_same_weights,
     assert_unchanged,
     digits,
     images,
@@ -54,6 +55,8 @@ def yield_checks(estimator):
     for kind in ("unit", "wide"):
         yield partial(check_uint8_after_a_fit_on_floats, kind=kind)
     yield check_memory_map
+    for kind in ("unit", "wide", "uint8"):
+        yield partial(check_sparse_rows, kind=kind)
     for shape in ((1, 8, 8), (3, 9, 11), (1, 16, 13), (2, 17, 20)):
         yield partial(check_images_of_any_size, shape=shape)
     if hasattr(estimator, "transform"):
@@ -122,7 +125,11 @@ BAD_FITS = {
         {},
         r"X.transpose\(0, 3, 1, 2\)",
     ),
-    "sparse X": (lambda X, y: (sparse.csr_array(X), y), {}, "[Ss]parse"),
+    "sparse images": (
+        lambda X, y: (sparse.coo_array(X.reshape(-1, 8, 8)), y),
+        {},
+        "sparse array.*dense",
+    ),
     "one row": (lambda X, y: (X[:1], y[:1]), {}, "1 sample"),
     "no row": (lambda X, y: (X[:0], y[:0]), {}, "0 sample"),
     "batch_size": (lambda X, y: (X, y), {"batch_size": 0}, "'batch_size'"),
@@ -406,6 +413,30 @@ def check_memory_map(name, estimator_orig):
             est.predict_proba(mapped), expected.predict_proba(X)
         )
         del mapped
+
+
+def check_sparse_rows(name, estimator_orig, kind):
+    """Sparse rows are rows, bit for bit, in fit and after it."""
+    X, _, y_partial = digits()
+    if kind == "wide":
+        X = 16 * X - 5 * (X > 0)
+    elif kind == "uint8":
+        X = np.round(255 * X).astype(np.uint8)
+    est = quick(estimator_orig, n_clusters=12).fit(sparse.csr_matrix(X), y_partial)
+    expected = quick(estimator_orig, n_clusters=12).fit(X, y_partial)
+    assert_same_weights(est, expected)
+    np.testing.assert_array_equal(est.labels_, expected.labels_)
+    for method in (
+        "predict_proba",
+        "transform",
+        "score",
+        "score_samples",
+        "reconstruct",
+    ):
+        if hasattr(est, method):
+            np.testing.assert_array_equal(
+                getattr(est, method)(sparse.csc_array(X)), getattr(est, method)(X)
+            )
 
 
 def check_images_of_any_size(name, estimator_orig, shape):

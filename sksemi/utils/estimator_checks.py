@@ -16,6 +16,7 @@ from sksemi.utils import (
     _interruption,
     _module,
     _seeds,
+    _streams,
     _threads,
     _workflow,
 )
@@ -26,7 +27,15 @@ __all__ = ["check_estimator", "parametrize_with_checks"]
 def _yield_checks(estimator):
     if inspect.isclass(estimator):
         raise TypeError(f"Pass an instance: {estimator.__name__}().")
-    for room in (_module, _inputs, _seeds, _workflow, _interruption, _threads):
+    for room in (
+        _module,
+        _inputs,
+        _seeds,
+        _workflow,
+        _streams,
+        _interruption,
+        _threads,
+    ):
         yield from room.yield_checks(estimator)
 
 
@@ -48,7 +57,7 @@ def _run(check, name, estimator):
 def check_estimator(estimator):
     """Check that an estimator keeps the contract of this package.
 
-    Its seeds, inputs and labels of every kind, copies, warm starts, callbacks,
+    Its seeds, inputs and labels of every kind, copies, warm starts, streams, callbacks,
     interruptions, threads, history and module, on small clones and small data. Widths
     (``hidden_layer_sizes`` and parameters that end in ``_dim``) are made small.
 

@@ -181,6 +181,18 @@ def test_a_warm_start_that_was_cut_off(Estimator, digits, tmp_path):
 
 
 @every_estimator
+def test_a_stream_goes_on_from_its_checkpoint(Estimator, digits, tmp_path):
+    X, _, y_partial = digits
+    path = tmp_path / "fit.skops"
+    est = Estimator(**SETTINGS).set_callbacks(Checkpoint(path))
+    est.partial_fit(X[:150], y_partial[:150], classes=range(10))
+    loaded = Checkpoint.load(path)
+    assert_same_fit(est, loaded)
+    for rows, labels in [(X[150:], y_partial[150:]), (X[:150], None)]:
+        assert_same_fit(est.partial_fit(rows, labels), loaded.partial_fit(rows, labels))
+
+
+@every_estimator
 def test_inside_a_pipeline(Estimator, digits, tmp_path):
     X, _, y_partial = digits
     path = tmp_path / "fit.skops"

@@ -121,12 +121,13 @@ CONTAINERS = {
     "torch that learns": lambda X: torch.tensor(X).requires_grad_(),
     "nullable": lambda X: pd.DataFrame(X, columns=names(X)).convert_dtypes(),
     "masked nowhere": lambda X: np.ma.array(X, mask=False),
+    "sparse": lambda X: sparse.csr_array(X) if X.ndim == 2 else X,
 }
 ODD_CONTAINERS = {
     "masked": lambda X: np.ma.array(
         X, mask=np.arange(X.size).reshape(X.shape) % 5 == 1
     ),
-    "sparse": sparse.csr_array,
+    "sparse images": sparse.coo_array,
     "sparse frame": lambda X: pd.DataFrame(X).astype(pd.SparseDtype(float)),
     "sparse tensor": lambda X: torch.tensor(X).to_sparse(),
     "text column": lambda X: pd.DataFrame(X, columns=names(X)).assign(town="Rome"),

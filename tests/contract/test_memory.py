@@ -132,3 +132,54 @@ def test_growth_over_data_and_result(Estimator, tmp_path):
     two_batches = 2 * 256 * 784 * 4 / 2**20
     for name, value in grown.items():
         assert float(value) < two_batches + 60, name
+
+
+SPARSE = """
+import re, sys, threading
+import numpy as np
+import torch
+from scipy import sparse
+import sksemi
+
+def anonymous():
+    status = open("/proc/self/status").read()
+    return int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) / 1024
+
+torch.set_num_threads(1)
+n, n_features = int(sys.argv[2]), 20_000
+columns = np.random.default_rng(0).integers(n_features, size=(n, 80))
+X = sparse.csr_array(
+    (np.full(columns.size, 0.1, np.float32), columns.ravel(), 80 * np.arange(n + 1)),
+    shape=(n, n_features),
+)
+X.sum_duplicates()
+y = np.full(n, -1)
+y[:100] = np.arange(100) % 10
+highest, done = 0, threading.Event()
+
+def watch():
+    global highest
+    while not done.wait(0.002):
+        highest = max(highest, anonymous())
+
+watcher = threading.Thread(target=watch, daemon=True)
+watcher.start()
+Estimator = getattr(sksemi, sys.argv[1])
+est = Estimator(max_iter=1, random_state=0, hidden_layer_sizes=(32,)).fit(X, y)
+est.predict(X)
+done.set()
+watcher.join()
+print(highest)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_sparse_rows_are_dense_a_batch_at_a_time(Estimator):
+    """3,000 rows of 20,000 columns would be 229 MB of float32."""
+    command = [sys.executable, "-W", "ignore", "-c", SPARSE, Estimator.__name__, "3000"]
+    at_once = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | at_once
+    )
+    assert float(done.stdout) < 1024

@@ -6,9 +6,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.contract.estimators import ESTIMATORS
 
 
-# One warning of scikit-learn's kind is expected: its checks pass n_clusters=1 with
-# three labels.
+# Two warnings are expected: scikit-learn's checks pass n_clusters=1 with three labels,
+# and sparse rows that are noise.
 @pytest.mark.filterwarnings("ignore:n_clusters=. is less than:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:.*collapsed:sklearn.exceptions.ConvergenceWarning",
+)
 @parametrize_with_checks([Estimator() for Estimator in ESTIMATORS])
 def test_sklearn_checks(estimator, check):
     check(estimator)

@@ -1,0 +1,175 @@
+"""partial_fit: one pass over rows that come a part at a time.
+
+Few rows have labels, and every step needs some: those seen so far are remembered, up to
+a number, and train beside the rows of a part. Unlabeled rows are forgotten.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sksemi import _validation
+from sksemi._engine.data import Data, Minibatches
+from sksemi._engine.resuming import Resume
+from sksemi._engine.sources import JoinedRows
+
+# Schedules count so many steps as an epoch, for a stream has no end.
+STEPS_PER_EPOCH = 100
+# Labeled rows that are remembered.
+REMEMBERED = 2000
+
+
+@dataclass
+class Stream:
+    """What a call of ``partial_fit`` knows of those before it.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_labels,) or None
+        All labels that may come; None if those of this call's y are all.
+    resume : Resume or None
+        Where the calls before have led; None at the first.
+    """
+
+    labels: np.ndarray | None
+    resume: Resume | None
+
+    @classmethod
+    def of(cls, estimator, classes):
+        """Return the stream that an estimator is in, or begin one.
+
+        Raises
+        ------
+        ValueError
+            If there is a fit to finish, or classes are unusable or not those of the
+            first call.
+        """
+        if hasattr(estimator, "_progress"):
+            raise ValueError(
+                "This estimator is a checkpoint of a fit that was cut off: fit "
+                "finishes it. Use sklearn.base.clone(estimator) to start anew."
+            )
+        labels = None
+        if classes is not None:
+            labels = _validation.check_all_classes(classes)
+        if not hasattr(estimator, "model_"):
+            return cls(labels, None)
+        known = estimator.classes_[: estimator._n_labels]
+        if labels is not None and labels.tolist() != known.tolist():
+            raise ValueError(
+                f"classes={labels.tolist()}, but the first call of partial_fit, or "
+                f"fit, had the labels {known.tolist()}. Leave classes out after that "
+                "call, or use sklearn.base.clone(estimator) to start anew."
+            )
+        return cls(known, Resume.stream_of(estimator))
+
+    def all_labels(self, found):
+        """All labels that may come, of those found in a call's y."""
+        return found if self.labels is None else self.labels
+
+    def check(self, rows):
+        """Hold the range of a call's rows to that of those before.
+
+        Raises
+        ------
+        ValueError
+            If they leave it, and the likelihood gives them no density then.
+        """
+        if self.resume is None:
+            return
+        config, inside = self.resume.config, self.resume.in_unit_interval
+        name = config.get("likelihood", "gaussian")
+        if inside and name != "gaussian" and not rows.in_unit_interval:
+            raise ValueError(
+                "X has values outside [0, 1], and those of the calls before had none, "
+                f'so that likelihood="{name}" is in use. Clip X, or start with '
+                'likelihood="gaussian".'
+            )
+        rows.in_unit_interval = inside
+
+    def join(self, data, n_labels):
+        """Rows of a call after the labeled ones that are remembered.
+
+        Raises
+        ------
+        ValueError
+            If there are labels, and no row has one.
+        """
+        remembered = self.resume and self.resume.state.get("remembered")
+        if remembered:
+            device, codes = data.device, remembered["codes"]
+            data = Data(
+                JoinedRows(remembered["x"].to(data.x.device), data.x, data.scale),
+                torch.cat([codes.to(device), data.codes]),
+                1.0,
+            )
+        if n_labels and not (data.codes >= 0).any():
+            raise ValueError(
+                "No row so far has a label, and there are to be some. Give partial_fit "
+                "labeled rows in its first call, beside others."
+            )
+        return data
+
+    @staticmethod
+    def keep(state, data):
+        """State of a training for the next call, with the labeled rows."""
+        labeled = (data.codes >= 0).nonzero()[:, 0]
+        labeled = labeled[distinct(data.rows(labeled), data.codes[labeled])]
+        if len(labeled) > REMEMBERED:
+            batches = Minibatches(data.codes[labeled], 2 * REMEMBERED, "all")
+            labeled = labeled[batches.draw_labeled()]
+        remembered = {"x": data.rows(labeled), "codes": data.codes[labeled]}
+        none = data.codes[:0]  # the rows of the next call are others
+        return state | {"pool": none, "order": none, "remembered": remembered}
+
+
+def distinct(x, codes):
+    """Positions of rows, of those with equal values and labels the first: (n,)."""
+    hashes = Data(x, codes, 1.0).hashes()
+    rows = np.column_stack([hashes, codes.cpu().numpy().astype(np.uint64)])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    return torch.from_numpy(np.sort(first)).to(codes.device)
+
+
+class PartialFitMixin:
+    """``partial_fit`` by way of the estimator's own ``_fit``."""
+
+    def partial_fit(self, X, y=None, classes=None):
+        """Train on some more rows, in one pass over them.
+
+        The first call starts the networks, units and clusters; later ones go on with
+        them, and so does a call after `fit`. Rows without a label are forgotten after
+        their call. Labeled ones are remembered, up to 2,000 of them, balanced over the
+        labels, and train beside the rows of later calls.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
+                (n_samples, C, H, W)
+            At least two rows, and no fewer than there are clusters.
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one, as in `fit`.
+        classes : array-like of shape (n_labels,), default=None
+            All labels that y has in this call or a later one. None means that this
+            call's y has them all; not needed after the first call.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. ``history_`` has a row per call, ``labels_`` is of
+            this call's rows.
+
+        Raises
+        ------
+        ValueError
+            For unusable X, y, classes or parameters, or a label that the first call did
+            not name. After any error the estimator is as it was before the call.
+
+        Notes
+        -----
+        ``max_iter``, ``n_init`` and early stopping play no part. Schedules of weights,
+        of temperature and of the learning rate go by the steps so far, a hundred as one
+        epoch.
+        """
+        return self._fit(X, y, stream=Stream.of(self, classes))
