@@ -10,10 +10,13 @@ beyond the site, such as MathJax's, are not made.
 """
 
 import argparse
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
+
+PICTURES = "auto_examples/images/"  # of the gallery
 
 
 class Page(HTMLParser):
@@ -46,7 +49,7 @@ def dead_links(folder, quick=False):
         for target in page.targets:
             if urlsplit(target).scheme or target.startswith("//"):
                 continue
-            if quick and "auto_examples/images/" in target:
+            if quick and PICTURES in target:
                 continue
             file, anchor = urldefrag(target)
             other = (path.parent / unquote(file.split("?")[0])).resolve()
@@ -61,7 +64,7 @@ def dead_links(folder, quick=False):
     return dead, seen
 
 
-def complaints(folder, chromium):
+def complaints(folder, quick, chromium):
     """What a browser has to say against the pages, as text."""
     from playwright.sync_api import sync_playwright
 
@@ -73,10 +76,12 @@ def complaints(folder, chromium):
                 context = browser.new_context(
                     color_scheme=scheme, viewport={"width": width, "height": 900}
                 )
-                context.route("http*://**", lambda route: route.abort())
+                context.route(re.compile("^https?:"), lambda route: route.abort())
                 for path in html_of(folder):
                     name = f"{path.relative_to(folder)}, {scheme}, {width} wide"
-                    found += [f"{name}: {text}" for text in look(context, path, width)]
+                    for text in look(context, path, width):
+                        if not (quick and PICTURES in text):
+                            found.append(f"{name}: {text}")
                 context.close()
         browser.close()
     return found
@@ -86,14 +91,13 @@ def look(context, path, width):
     """Open one page and list what is wrong with it."""
     page, said = context.new_page(), []
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            said.append(message.text)
-            if message.type == "error" and "ERR_FAILED" not in message.text
-            else None
-        ),
-    )
+
+    def hear(message):
+        source = message.location["url"]
+        if message.type == "error" and not source.startswith("http"):
+            said.append(f"{message.text} {source}")
+
+    page.on("console", hear)
     page.goto(path.as_uri())
     broken = page.evaluate(
         "[...document.images].filter(x => x.complete && !x.naturalWidth)"
@@ -122,7 +126,7 @@ def main():
     wrong, seen = dead_links(folder, args.quick)
     print(f"{seen} internal links and pictures, {len(wrong)} dead")
     if args.browser:
-        wrong += complaints(folder, args.chromium)
+        wrong += complaints(folder, args.quick, args.chromium)
     print(*wrong, sep="\n")
     sys.exit(bool(wrong))
 

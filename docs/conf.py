@@ -36,6 +36,7 @@ rst_prolog = render.substitutions()
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sksemi {release}"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_show_sourcelink = False
 html_theme_options = {
@@ -49,10 +50,11 @@ html_sidebars = {
     name: [] for name in ("index", "install", "contributing", "changelog", "search")
 }
 
+ALL_EXAMPLES = "/plot_"
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": "/plot_",
+    "filename_pattern": ALL_EXAMPLES,
     "ignore_pattern": "^(?!.*/plot_)",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sksemi",),
@@ -69,10 +71,7 @@ def setup(app):
 
     def without_pictures(app, config):
         pattern = config.sphinx_gallery_conf["filename_pattern"]
-        if (
-            not config.plot_gallery
-            or pattern != sphinx_gallery_conf["filename_pattern"]
-        ):
+        if not config.plot_gallery or pattern != ALL_EXAMPLES:
             config.suppress_warnings.append("image.not_readable")
 
     app.connect("config-inited", without_pictures)

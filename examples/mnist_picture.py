@@ -1,6 +1,6 @@
 """MNIST with a label on 100 of 60,000 images: digits drawn, and where test images lie.
 
-    python examples/mnist_picture.py --data DIR --epochs 4
+    python examples/mnist_picture.py --data DIR --epochs 3
 
 fits GMVAEClusterer with its defaults, a few minutes an epoch on a CPU, prints the test
 error, and saves the picture of the documentation's first page: ten digits drawn of each
@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", help="folder (default: the fetchers' own)")
-parser.add_argument("--epochs", type=int, default=4)
+parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--checkpoint", type=Path, default="mnist_picture.skops")
 parser.add_argument("--output", default="mnist_picture.png")
 args = parser.parse_args()

@@ -613,6 +613,8 @@ def figures():
     full = [x for x in read("acol") if matches(x, acol("usps", full=True))]
     full = [x["acc"] for x in full if not x["changed"]]
     result["acol-usps"] = mean_sd(full)
+    parents = [x["acc"] for x in read("acol") if matches(x, acol("mnist", real=True))]
+    result["acol-mnist-parents"] = mean_sd(parents)
     for model, runs in read("likelihood")[-1]["figures"].items():
         name = f"cagem-digits-{model.split()[0]}"
         result[name] = mean_sd([run["importance_weighted"] for run in runs])
