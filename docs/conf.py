@@ -55,7 +55,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": ALL_EXAMPLES,
-    "ignore_pattern": "^(?!.*/plot_)",
+    "ignore_pattern": r"(^|/)(?!plot_)[^/]*$",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sksemi",),
     "show_memory": False,

@@ -358,6 +358,27 @@ def cell_rows(cell, lines, script):
     ]
 
 
+def baseline_rows(cells):
+    """Rows of baselines.jsonl on the data of a page's cells."""
+    wanted = {(x.where["dataset"], x.where.get("labels", 0)) for x in cells}
+    rows = []
+    for (dataset, labels, method), runs in sorted(
+        by(read("baselines"), "dataset", "labels", "method").items()
+    ):
+        if (dataset, labels) in wanted:
+            figures = [[x[f] for x in runs if f in x] for f in ("error", "acc", "nmi")]
+            rows.append(
+                [
+                    f"{dataset}, {labels} labels",
+                    method,
+                    *(mean_sd(values) if values else r"\-" for values in figures),
+                    str(len(runs)),
+                    f"{np.mean([x['seconds'] for x in runs]):.0f}",
+                ]
+            )
+    return rows
+
+
 def curve_rows(lines, figure, digits):
     """Header and rows of a table of a figure by epoch, a run a row."""
     noted = {
@@ -405,6 +426,15 @@ def paper_page(page):
     for name, cells in page.cells.items():
         rows = [row for cell in cells for row in cell_rows(cell, lines, page.script)]
         parts += [title(name), table(header, rows)]
+    cells = [cell for cells in page.cells.values() for cell in cells]
+    others = baseline_rows(cells)
+    if others:
+        header = ["data", "method", "error", "ACC", "NMI", "seeds", "s"]
+        parts += [
+            title("What else a user would try, %"),
+            table(header, others),
+            "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels.",
+        ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
         if curve:
@@ -628,30 +658,59 @@ def substitutions():
     )
 
 
+# rows of README's table: name, key among the figures, method in tables.jsonl
+README_ROWS = [
+    ("`GMVAEClusterer`, images", "gmvae-conv", ""),
+    ("`GMVAEClusterer`, table", "gmvae-mlp", "GMVAEClusterer"),
+    ("`CatVAEClusterer`, images", "catvae-conv", ""),
+    ("`CatVAEClusterer`, table", "catvae-mlp", "CatVAEClusterer"),
+    ('`LabelSpreading(kernel="knn")`', "labelspreading-knn", "LabelSpreading (knn)"),
+    ("`SelfTrainingClassifier` on an SVC", "selftraining-svc", "SelfTraining (SVC)"),
+    ("`SVC` on the labels alone", "svc", "SVC"),
+    ("`KMeans`", "k-means", ""),
+]
+
+
+def table_means(methods, labels=10):
+    """Mean test accuracy over the tables that all methods have, and their number."""
+    accuracy = by(
+        [
+            x
+            for x in read("tables")
+            if x["labels"] == labels
+            and x["scored_on"] == "test"
+            and not x["changed"]
+            and "accuracy" in x
+        ],
+        "method",
+        "set",
+    )
+    sets = {name for _, name in accuracy}
+    common = [s for s in sets if all((m, s) in accuracy for m in methods)]
+    if not common:
+        return {}, 0
+    means = {
+        m: np.mean([np.mean([x["accuracy"] for x in accuracy[m, s]]) for s in common])
+        for m in methods
+    }
+    return means, len(common)
+
+
 def readme_table():
     """Table of README, in Markdown, between its two marks."""
     shown = figures()
-
-    def cell(name):
-        return shown.get(name, "")
-
-    rows = [
-        ("`GMVAEClusterer`, images", "gmvae-conv"),
-        ("`GMVAEClusterer`, table", "gmvae-mlp"),
-        ("`CatVAEClusterer`, images", "catvae-conv"),
-        ("`CatVAEClusterer`, table", "catvae-mlp"),
-        ('`LabelSpreading(kernel="knn")`', "labelspreading-knn"),
-        ("`SelfTrainingClassifier` on an SVC", "selftraining-svc"),
-        ("`SVC` on the 50 labels alone", "svc"),
-        ("`KMeans`", "k-means"),
-    ]
-    lines = ["| | 50 labels | no label | seconds |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {cell(f'digits-{key}')} | {cell(f'digits-no-labels-{key}')} | "
-        f"{cell(f'seconds-{key}')} |"
-        for name, key in rows
-    ]
-    return "\n".join(line.replace("|  |", "| |") for line in lines)
+    on_tables, n_tables = table_means([method for *_, method in README_ROWS if method])
+    header = ["", "digits, 50 labels", "digits, no label", "seconds"]
+    if n_tables:
+        header.insert(3, f"{n_tables} tables, 10 labels a class")
+    lines = [header, ["---"] * len(header)]
+    for name, key, method in README_ROWS:
+        row = [name]
+        row += [shown.get(f"{of}-{key}", "") for of in ("digits", "digits-no-labels")]
+        if n_tables:
+            row.append(f"{on_tables[method]:.3f}" if method else "")
+        lines.append([*row, shown.get(f"seconds-{key}", "")])
+    return "\n".join(f"| {' | '.join(row)} |".replace("  ", " ") for row in lines)
 
 
 def pages():

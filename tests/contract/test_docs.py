@@ -100,6 +100,33 @@ def test_figures_are_those_of_the_lines():
         assert path.read_text() == text, "run python examples/papers/render.py"
 
 
+def test_the_page_of_tables_is_that_of_its_lines(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples" / "benchmarks")
+    tables = importlib.import_module("tables")
+    if not tables.RESULTS.exists():
+        pytest.skip("no line yet")
+    tables.render(tables.RESULTS, tmp_path / "page.rst")
+    assert (tmp_path / "page.rst").read_text() == tables.PAGE.read_text()
+
+
+def test_readme_has_tables_once_there_are_lines(monkeypatch):
+    def read(name):
+        if name != "tables":
+            return original(name)
+        run = {"labels": 10, "scored_on": "test", "changed": ""}
+        return [
+            run | {"method": method, "set": name, "accuracy": accuracy}
+            for *_, method in render.README_ROWS
+            for name, accuracy in (("wine", 0.5), ("wine", 0.7), ("splice", 0.8))
+        ] + [run | {"method": "SVC", "set": "magic", "accuracy": 0.1}]
+
+    original = render.read
+    monkeypatch.setattr(render, "read", read)
+    lines = render.readme_table().splitlines()
+    assert "| 2 tables, 10 labels a class |" in lines[0]
+    assert "| 0.700 |" in next(line for line in lines if "`SVC`" in line)
+
+
 def test_a_changed_line_changes_its_page(monkeypatch):
     read = render.read
 
