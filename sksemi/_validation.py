@@ -419,7 +419,8 @@ def check_y(y, n_samples):
     if y.dtype.kind == "U" or dtype.startswith("str"):
         raise ValueError(
             f"y {what} (strings), which cannot hold the integer -1. Convert it: "
-            f"np.asarray(y, dtype=object). {_LABELS_REMEDY}"
+            "np.asarray(y, dtype=object), or y.astype(object).where(known, -1) for a "
+            f"Series. {_LABELS_REMEDY}"
         )
     if y.dtype.kind == "S":
         raise ValueError(

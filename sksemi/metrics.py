@@ -1,7 +1,7 @@
 """Scores of a clustering against known classes, and scorers that skip missing labels.
 
 A scorer is what ``scoring=`` of scikit-learn's searches and of cross_val_score takes, a
-function of a fitted estimator, X and y. All of these leave rows with the label -1 out.
+function of a fitted estimator, X and y. All of these ignore rows labeled -1.
 """
 
 import numpy as np

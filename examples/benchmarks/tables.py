@@ -60,6 +60,7 @@ from sksemi.metrics import clustering_accuracy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
 from _common import append_line, device_name, overrides, versions
+from render import table
 
 HERE = Path(__file__)
 RESULTS = HERE.parents[1] / "papers" / "results" / "tables.jsonl"
@@ -345,18 +346,6 @@ Seconds are a fit's mean, on {machine}. The lines are
 Defaults were chosen on validation rows of the development sets; the confirming sets
 were not looked at for it.
 """
-
-
-def table(header, rows):
-    """A simple table of reStructuredText."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    rule = " ".join("=" * width for width in widths)
-    lines = [
-        " ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in [header, *rows]
-    ]
-    lines = [line.rstrip() for line in lines]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
 def short(value):

@@ -25,8 +25,17 @@ SVHN_TRAIN = 8_000
 OMNIGLOT_DRAWERS = 15  # of 20, for training
 
 
-def parser(description, datasets):
-    """Make the command line that every script has."""
+def parser(description, datasets, but_for):
+    """Make the command line that every script has.
+
+    Parameters
+    ----------
+    description : str
+    datasets : list of str
+        Their names, the default first.
+    but_for : str
+        What the paper's recipe leaves out of the paper.
+    """
     p = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -42,7 +51,7 @@ def parser(description, datasets):
         "--recipe",
         choices=["paper", "ours"],
         default="paper",
-        help="the paper's table, or the defaults of the estimator",
+        help=f"the paper's settings, but for {but_for}; or the estimator's defaults",
     )
     p.add_argument(
         "--set",
@@ -62,7 +71,12 @@ def parser(description, datasets):
     p.add_argument(
         "--every", type=int, default=1, help="epochs between the points of a curve"
     )
-    p.add_argument("--out", type=Path, help="file that a line of JSON is added to")
+    p.add_argument(
+        "--out",
+        type=Path,
+        help="file that a line of JSON is added to; None is one under runs/, which "
+        "git ignores. Lines on record are under results/",
+    )
     p.add_argument("--checkpoint", type=Path, help="file to resume from")
     return p
 
@@ -268,10 +282,31 @@ def append_line(path, line):
         file.write(json.dumps(line) + "\n")
 
 
+def resolved(estimator):
+    """What "auto" stood for in a fit, by the parameter, as far as the model tells."""
+    config = vars(estimator.model_.config)
+    augment = getattr(estimator.model_, "augment", None)
+    if augment is not None:
+        config = config | {
+            "input_noise": round(augment.deviation.item(), 4),
+            "max_shift": augment.max_shift,
+        }
+    weights = estimator._auto_weights(None, config)
+    config = config | {f"{name}_weight": value for name, value in weights.items()}
+    return {
+        name: config[name]
+        for name, value in estimator.get_params().items()
+        if isinstance(value, str)
+        and value == "auto"
+        and config.get(name, "auto") != "auto"
+    }
+
+
 def record(estimator, args, results):
     """Add one line of JSON with everything that a figure needs to be trusted."""
     history = [
         {name: float(f"{value:.5g}") for name, value in row.items()}
+        | {"epoch": row["epoch"] + 1}
         for row in estimator.history_
     ]
     line = {
@@ -292,10 +327,12 @@ def record(estimator, args, results):
             for name, value in estimator.get_params().items()
             if name not in ("random_state", "warm_start", "verbose", "device")
         },
+        "auto": resolved(estimator),
         "machine": device_name(args.device),
         "versions": versions(),
         "history": history,
     }
-    out = args.out or HERE / "results" / f"{Path(args.script).stem}.jsonl"
+    out = args.out or HERE / "runs" / f"{Path(args.script).stem}.jsonl"
     append_line(out, line)
+    print(f"Line added to {out}")
     return line

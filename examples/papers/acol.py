@@ -6,7 +6,7 @@
 
 prints accuracy under the best matching (ACC) and majority purity, with k-means fitted
 on the features of the training rows and on those of the rows that are scored, and adds
-a line to results/acol.jsonl. Every so many epochs the run writes a checkpoint, from
+a line of JSON to --out. Every so many epochs the run writes a checkpoint, from
 which it goes on when started again, and with --curve what it scores there. DIR holds
 mnist/ and fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the last holds a part
 of the official test set, so that its figures are no figures of the paper's table.
@@ -249,7 +249,11 @@ def main(args):
 
 
 if __name__ == "__main__":
-    p = parser(__doc__.splitlines()[0], ["mnist", "usps", "svhn", "fashion-mnist"])
+    p = parser(
+        __doc__.splitlines()[0],
+        ["mnist", "usps", "svhn", "fashion-mnist"],
+        "the sum of squares over Z, as in the published code, and the arithmetic",
+    )
     args = add_arguments(p).parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]
     main(args)

@@ -5,7 +5,7 @@
 prints, of the test images binarized once with a fixed seed, the bound (one draw), the
 importance-weighted bound of ``--importance`` draws (the tables have 5000) and the
 classification error, and of the last epoch KL(z2) and the active units; and adds a line
-with all epochs to results/cagem.jsonl. ``--curve`` notes test bound and error of every
+with all epochs to the file --out. ``--curve`` notes test bound and error of every
 ``--every`` epochs. ``--clusters 1`` is the baseline, a VAE of two layers of the same
 sizes, which takes no labels; beside a run with 100 labels or more, give it ``--set
 batch_size=100``, as half of the other's 200 rows a step are labeled ones, that the
@@ -147,7 +147,11 @@ def draw_pictures(estimator, X, y, folder, side=10):
 
 
 def main():
-    p = parser(__doc__.splitlines()[0], ["mnist", "omniglot"])
+    p = parser(
+        __doc__.splitlines()[0],
+        ["mnist", "omniglot"],
+        "epochs and batch size, which it does not give, and the start of posteriors",
+    )
     p.add_argument("--clusters", type=int, help="K (default: the classes there are)")
     p.add_argument("--importance", type=int, default=1, metavar="DRAWS")
     p.add_argument("--draws", type=int, default=100, help="draws to classify by")

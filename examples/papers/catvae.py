@@ -3,7 +3,7 @@
     python examples/papers/catvae.py --dataset mnist --labels 100 --data DIR --curve
 
 prints error, accuracy under the best matching, NMI and the accuracy of 1-NN among the
-labeled features, and adds a line to results/catvae.jsonl. ``--curve`` notes error and
+labeled features, and adds a line of JSON to --out. ``--curve`` notes error and
 1-NN accuracy of every epoch. A run that was stopped goes on where it was when started
 again. ``--labels 60000`` on MNIST is the paper's "All". DIR holds mnist/ and
 fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the paper uses MNIST alone, and
@@ -58,7 +58,11 @@ def figures(estimator, args, X, y_partial, X_test, y_test):
 
 
 if __name__ == "__main__":
-    args = parser(__doc__.splitlines()[0], ["mnist", "fashion-mnist", "usps", "svhn"])
+    args = parser(
+        __doc__.splitlines()[0],
+        ["mnist", "fashion-mnist", "usps", "svhn"],
+        "the arithmetic",
+    )
     args = args.set_defaults(epochs=100) or args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]
     run(args, make_estimator, figures)

@@ -3,7 +3,7 @@
     python examples/papers/gmvae.py --dataset mnist --labels 100 --data DIR
 
 prints error, accuracy under the best matching, NMI and KL(z), and adds a line to
-results/gmvae.jsonl. A run that was stopped goes on where it was when started again.
+the file --out. A run that was stopped goes on where it was when started again.
 DIR holds mnist/ and fashion-mnist/ (the IDX files), usps.npz and svhn.npz. The paper
 does not use USPS (MNIST's settings are taken), and svhn.npz holds a part of the
 official test set, so that its figures are no figures of the paper's table.
@@ -75,7 +75,11 @@ def figures(estimator, *_):
 
 
 if __name__ == "__main__":
-    args = parser(__doc__.splitlines()[0], ["mnist", "fashion-mnist", "usps", "svhn"])
+    args = parser(
+        __doc__.splitlines()[0],
+        ["mnist", "fashion-mnist", "usps", "svhn"],
+        "z counted from the mean of p(z|y), and the arithmetic",
+    )
     args = args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]
     run(args, make_estimator, figures)

@@ -3,7 +3,7 @@
     python examples/papers/m2.py --dataset mnist --labels 100 --data DIR
 
 prints error, accuracy under the best matching, NMI, KL(z) and the bound of the test
-images, and adds a line to results/m2.jsonl. ``--curve`` notes them every ``--every``
+images, and adds a line of JSON to --out. ``--curve`` notes them every ``--every``
 epochs. A run that was stopped goes on where it was when started again. DIR holds mnist/
 and fashion-mnist/ (the IDX files) and usps.npz; the paper has MNIST alone of these.
 
@@ -54,7 +54,11 @@ def figures(estimator, args, X, y_partial, X_test, y_test):
 
 
 if __name__ == "__main__":
-    args = parser(__doc__.splitlines()[0], ["mnist", "fashion-mnist", "usps"])
+    args = parser(
+        __doc__.splitlines()[0],
+        ["mnist", "fashion-mnist", "usps"],
+        "the activation, shared first layers, the batch size and the arithmetic",
+    )
     args = args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]
     run(args, make_estimator, figures)

@@ -28,6 +28,8 @@ FIGURES = (
     "importance_weighted_bound",
     "seconds_per_epoch",
 )
+# of which one cluster tells nothing
+CLASSIFIED = ("error", "acc", "purity", "nmi")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -52,7 +54,10 @@ def main(paths):
                 groups[key].append(line)
     for key, lines in sorted(groups.items()):
         print(*key, f"n = {len(lines)}", sep="  ")
+        one_cluster = lines[0]["parameters"]["n_clusters"] == 1
         for name in FIGURES:
+            if one_cluster and name in CLASSIFIED:
+                continue
             values = [line[name] for line in lines if name in line]
             if not values:
                 continue

@@ -1,7 +1,11 @@
-"""What a fit that has lost clusters or a latent variable is said to have lost."""
+"""What a fit is said to have lost: clusters, a latent variable, or what labels say."""
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sksemi._engine.data import Minibatches
 from sksemi._validation import warn_user
@@ -12,6 +16,11 @@ MIN_STEPS = 50
 MIN_ROWS = 20
 # Share of the rows in one cluster above which the others count for nothing.
 NEARLY_ALL = 0.95
+# Rows, labeled and not, that a linear model of the labels is tried on, and the standard
+# errors by which predictions may disagree more with it than it errs.
+JUDGED_ROWS = 2_000
+FAR = 3.5
+FOLDS = 5
 
 
 def warn_collapse(estimator, plan):
@@ -31,6 +40,10 @@ def warn_collapse(estimator, plan):
     if n_steps * estimator.n_iter_ < MIN_STEPS or len(codes) < MIN_ROWS:
         return
     found, remedies = _clusters(estimator, codes[codes >= 0].bincount().tolist())
+    apart = _apart_from_labels(estimator, plan.data)
+    if apart:
+        found.append(apart)
+        remedies.append("columns of one scale (StandardScaler) or fewer of them (PCA)")
     row, dead = estimator.history_[-1], {}
     for name, (variable, least) in getattr(estimator.model_, "least", {}).items():
         if row[name] < least:
@@ -70,3 +83,44 @@ def _clusters(estimator, label_counts):
     if estimator._n_labels < len(classes):
         remedies.append("labels for some rows of each cluster")
     return found, [*remedies, "several starts (n_init)"]
+
+
+def _apart_from_labels(estimator, data):
+    """Say whether unlabeled rows are predicted against what labels say of them.
+
+    A linear model of the labels agrees with a good fit about as often as it is right,
+    which cross-validation tells. Agreement that is far below tells of a network that
+    keeps its labeled rows apart from the others, whatever its loss looks like.
+    """
+    codes = data.codes.cpu()
+    labeled, unlabeled = _some(codes >= 0), _some(codes < 0)
+    y = codes[labeled].numpy()
+    counts = np.bincount(y)
+    if len(counts) < 2 or counts.min() < FOLDS or not len(unlabeled):
+        return ""
+    X = data.rows(labeled.to(data.device)).cpu().numpy()
+    linear = make_pipeline(
+        StandardScaler(), RidgeClassifierCV(alphas=np.logspace(0, 4, 5))
+    )
+    right = cross_val_score(linear, X, y, cv=FOLDS).mean()
+    linear.fit(X, y)
+    said = linear.predict(data.rows(unlabeled.to(data.device)).cpu().numpy())
+    predicted = estimator.labels_[unlabeled.numpy()]
+    named = np.isin(predicted, estimator.classes_[: estimator._n_labels])
+    if not named.any():
+        return ""
+    agree = np.mean(predicted[named] == estimator.classes_[said[named]])
+    variance = right * (1 - right) / len(y) + agree * (1 - agree) / named.sum()
+    if right - agree <= FAR * variance**0.5:
+        return ""
+    return (
+        f"of the unlabeled rows {100 * agree:.0f} % are in the class that a linear model "
+        f"of the labels gives them, which is right for {100 * right:.0f} % of rows with "
+        "a label"
+    )
+
+
+def _some(rows):
+    """Row numbers of a mask, evenly taken if they are many."""
+    numbers = rows.nonzero()[:, 0]
+    return numbers[:: max(1, -(-len(numbers) // JUDGED_ROWS))]

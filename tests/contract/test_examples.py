@@ -1,14 +1,18 @@
 """The examples run, and print what is said of them."""
 
+import importlib
+import itertools
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import sksemi
+from sksemi import GMVAEClusterer
+from tests.contract.estimators import ESTIMATORS, quick
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -85,19 +89,52 @@ def test_grid_search(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "needs"),
-    [
-        ("plot_latent_space", ("GMVAEClusterer", "transform")),
-        ("plot_samples", ("GMVAEClusterer", "sample")),
-        ("plot_latent_plane", ("CaGeMGenerator", "sample")),
-        ("plot_activity_graphs", ("ACOLClusterer", "activations")),
-    ],
-)
-def test_pictures(name, needs, tmp_path):
-    pytest.importorskip("matplotlib")
-    if not hasattr(getattr(sksemi, needs[0], None), needs[1]):
-        pytest.skip(f"{needs[0]} has no {needs[1]}")
-    lines = run(f"{name}.py", "--epochs", "2", folder=tmp_path)
-    assert lines[-1] == f"Picture: {name}.png"
-    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("plot_*.py")), ids=Path.name.fget)
+def test_gallery_draws(path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("pandas")
+    pyplot.switch_backend("agg")
+    for Estimator in ESTIMATORS:
+        monkeypatch.setitem(Estimator.__init__.__kwdefaults__, "max_iter", 2)
+    shown = []
+    monkeypatch.setattr(pyplot, "show", lambda: shown.extend(pyplot.get_fignums()))
+    runpy.run_path(str(path))
+    assert shown
+    pyplot.close("all")
+
+
+def test_records_say_what_auto_was(monkeypatch, digits):
+    monkeypatch.syspath_prepend(EXAMPLES / "papers")
+    common = importlib.import_module("_common")
+    X, _, y = digits
+    est = quick(GMVAEClusterer, max_iter=1).fit(X, y)
+    values = common.resolved(est)
+    assert values["assignment_weight"] == X.shape[1] / 4
+    assert values["reconstruction_weight"] == 10
+    assert values["likelihood"] == "mse"
+    assert values["network"] == "mlp"
+    assert values["input_noise"] >= 0.2
+    assert not {"max_iter", "verbose"} & values.keys()
+
+
+def test_record_counts_epochs_from_one(monkeypatch, digits, tmp_path):
+    monkeypatch.syspath_prepend(EXAMPLES / "papers")
+    common = importlib.import_module("_common")
+    X, _, y = digits
+    est = quick(GMVAEClusterer, max_iter=2).fit(X, y)
+    command = ["--out", str(tmp_path / "lines.jsonl")]
+    args = common.parser("A script.", ["digits"], "nothing").parse_args(command)
+    args.script = "script.py"
+    common.record(est, args, {"error": 1.0})
+    line = json.loads((tmp_path / "lines.jsonl").read_text())
+    assert [row["epoch"] for row in line["history"]] == [1, 2]
+
+
+def test_summary_leaves_accuracy_of_one_cluster_out():
+    lines = run("papers/summary.py", folder=EXAMPLES)
+    heads = [k for k, line in enumerate(lines) if "n = " in line] + [len(lines)]
+    for start, end in itertools.pairwise(heads):
+        one = "K = 1 " in lines[start]
+        named = {line.split()[0] for line in lines[start + 1 : end]}
+        assert one == named.isdisjoint({"error", "acc", "nmi"})
