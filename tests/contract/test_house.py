@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "sksemi.active_learning": GROUND,
     "sksemi.callbacks": ("sksemi._engine", *GROUND),
     "sksemi.datasets": GROUND,
-    "sksemi.inspection": GROUND,
+    "sksemi.inspection": ("sksemi.datasets", "sksemi.model_selection", *GROUND),
     "sksemi.model_selection": GROUND,
     "sksemi.semi_supervised": ("sksemi.model_selection", *GROUND),
     "sksemi.utils": ("sksemi._engine", "sksemi.datasets", *GROUND),
