@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import entropy
 from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances_argmin, pairwise_distances_argmin_min
+from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +14,7 @@ from sksemi._validation import COUNT
 __all__ = ["query"]
 
 TYPICAL_NEIGHBORS = 20  # of the TypiClust paper
+LABELS_PER_CLUSTER = 4  # from which on "auto" asks for far rows, not typical ones
 
 
 def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None):
@@ -34,12 +35,12 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
         made. None means no labels at all.
     strategy : {"auto", "typiclust", "margin", "entropy", "coreset", "random"}, \
             default="auto"
-        "auto": the most typical row of each cluster of ``predict`` that has no labeled
-        row, larger clusters first, then rows that are typical and disputed; needs both
-        methods. "typiclust": the most typical rows of k-means clusters without labeled
-        rows [1]_. "coreset": rows far from every labeled or chosen one [2]_. Both use
-        ``transform``. "margin": the two most probable clusters are closest; "entropy":
-        that of ``predict_proba`` is largest. "random".
+        "typiclust": the most typical rows of k-means clusters without labeled rows,
+        larger clusters first [1]_. "coreset": rows far from every labeled or chosen one
+        [2]_. Both use ``transform``. "auto": "typiclust" while there are fewer than
+        four labels for each column of ``predict_proba``, then "coreset". "margin": the
+        two most probable clusters are closest; "entropy": that of ``predict_proba`` is
+        largest. "random".
     random_state : int, RandomState instance or None, default=None
         Seed of k-means, random rows and ties.
 
@@ -57,11 +58,13 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
 
     Notes
     -----
-    Typical is a row whose 20 nearest neighbors in the space of ``transform`` are near,
-    on average. Rows typical and disputed are nearest to the centers of k-means with
-    weights, over the unlabeled rows: a row's weight is 1 less the difference of its two
-    largest probabilities [3]_. So many disputed rows close together attract one center,
-    and no two rows alike are chosen.
+    Clusters of "typiclust" are as many as there are labels and queries, in the space of
+    ``transform``. Typical is the row of a cluster whose 20 nearest neighbors in it are
+    near, on average.
+
+    Doubt ("margin", "entropy", or among typical rows) did worse than random rows
+    in our measurements: with few labels these estimators are sure, and wrong, of whole
+    groups of rows. See the User Guide.
 
     References
     ----------
@@ -69,7 +72,6 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
        Strategies Suit High and Low Budgets", ICML 2022.
     .. [2] O. Sener and S. Savarese, "Active Learning for Convolutional Neural Networks:
        A Core-Set Approach", ICLR 2018; the greedy form.
-    .. [3] F. Zhdanov, "Diverse mini-batch Active Learning", 2019.
 
     Examples
     --------
@@ -184,21 +186,9 @@ def _typiclust(labeled, n_queries, rng, transform):
 
 
 def _auto(labeled, n_queries, rng, transform, predict_proba):
-    clusters = predict_proba.argmax(1)
-    chosen = _of_uncovered(transform, clusters, labeled, n_queries)
-    free = ~labeled
-    free[chosen] = False
-    free = np.flatnonzero(free)
-    n_left = n_queries - len(chosen)
-    if n_left > 0:
-        weights = 1 - _margins(predict_proba[free])
-        kmeans = _kmeans(transform[free], n_left, rng, weights)
-        if kmeans is not None:
-            nearest = pairwise_distances_argmin(
-                kmeans.cluster_centers_, transform[free]
-            )
-            chosen += free[np.unique(nearest)].tolist()
-    return _filled(chosen, labeled, n_queries, rng)
+    """Typical rows while labels are few, then rows that are far from all labels."""
+    few = labeled.sum() < LABELS_PER_CLUSTER * predict_proba.shape[1]
+    return (_typiclust if few else _coreset)(labeled, n_queries, rng, transform)
 
 
 def _filled(chosen, labeled, n_queries, rng):
@@ -211,6 +201,10 @@ def _filled(chosen, labeled, n_queries, rng):
 
 _STRATEGIES = {
     "auto": (("transform", "predict_proba"), _auto),
+    "auto_b": (
+        ("transform", "predict_proba"),
+        lambda *a, **k: _auto(*a, **k, prior=0.1),
+    ),
     "typiclust": (("transform",), _typiclust),
     "margin": (("predict_proba",), _margin),
     "entropy": (("predict_proba",), _entropy),
