@@ -14,13 +14,17 @@ import torch
 from scipy.sparse import issparse
 from sklearn.base import _fit_context  # noqa: F401
 from sklearn.utils import _safe_indexing as safe_indexing  # noqa: F401
+from sklearn.utils._metadata_requests import (  # noqa: F401
+    _raise_for_params as raise_for_params,
+)
 from sklearn.utils._optional_dependencies import check_matplotlib_support  # noqa: F401
-from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (  # noqa: F401
+    HasMethods,
     StrOptions,
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils.validation import check_array, validate_data
 
 from sksemi._containers import check_container, from_torch, naming

@@ -1,12 +1,22 @@
-"""Splits of rows of which only some carry a label."""
+"""Splits of rows of which only some carry a label, and the number of clusters."""
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    silhouette_score,
+)
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
-from sklearn.utils import indexable
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.parallel import Parallel, delayed
 
 from sksemi import _validation
+from sksemi._validation import COUNT
 
-__all__ = ["PartialLabelKFold", "PartialLabelShuffleSplit"]
+__all__ = ["PartialLabelKFold", "PartialLabelShuffleSplit", "choose_n_clusters"]
+
+SILHOUETTE_ROWS = 5_000  # whose distances to one another are computed
 
 
 def _labeled_and_not(splitter, X, y, groups):
@@ -163,3 +173,95 @@ class PartialLabelShuffleSplit(StratifiedShuffleSplit):
         labeled, unlabeled, codes = _labeled_and_not(self, X, y, groups)
         for train, test in super().split(codes, codes):
             yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[test]
+
+
+def _silhouette(features, labels):
+    some = SILHOUETTE_ROWS if len(features) > SILHOUETTE_ROWS else None
+    return silhouette_score(features, labels, sample_size=some, random_state=0)
+
+
+def _negative_davies_bouldin(features, labels):
+    return -davies_bouldin_score(features, labels)
+
+
+_CRITERIA = {
+    "silhouette": _silhouette,
+    "calinski_harabasz": calinski_harabasz_score,
+    "davies_bouldin": _negative_davies_bouldin,
+}
+
+
+def _fit_and_score(estimator, X, n_clusters, criterion):
+    fitted = clone(estimator).set_params(n_clusters=n_clusters).fit(X)
+    if len(np.unique(fitted.labels_)) < 2:
+        return fitted, -np.inf
+    return fitted, float(criterion(np.asarray(fitted.transform(X)), fitted.labels_))
+
+
+def choose_n_clusters(estimator, X, n_clusters, *, criterion="silhouette", n_jobs=None):
+    """Fit without labels at several numbers of clusters, and score the clusters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the parameter ``n_clusters``, ``labels_`` and transform; need not be
+        fitted.
+    X : array-like of shape (n_samples, ...)
+        Rows.
+    n_clusters : array-like of int
+        Numbers to try, of at least 2.
+    criterion : {"silhouette", "calinski_harabasz", "davies_bouldin"} or callable, \
+            default="silhouette"
+        Score of clusters in the space of transform, by scikit-learn's function of that
+        name (Davies-Bouldin's with a minus; the silhouette over at most 5,000 rows), or
+        a function of features and labels. Higher is better.
+    n_jobs : int, default=None
+        Processes. None is one, unless in a :obj:`joblib.parallel_backend` context; -1
+        is all processors.
+
+    Returns
+    -------
+    Bunch
+        ``n_clusters``, the number of the highest score; ``candidates``, ndarray of the
+        numbers tried; ``scores``, ndarray of their scores, -inf where all rows were in
+        one cluster; ``estimator``, the fit of the number chosen.
+
+    Raises
+    ------
+    ValueError
+        If ``n_clusters`` or ``criterion`` is unusable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.cluster import KMeans
+    >>> from sksemi.model_selection import choose_n_clusters
+    >>> X = np.array([[0.0], [0.1], [4.0], [4.1], [9.0], [9.1]])
+    >>> choose_n_clusters(KMeans(random_state=0), X, range(2, 5)).n_clusters
+    3
+    """
+    candidates = np.unique(list(n_clusters))
+    if len(candidates) == 0 or not all(
+        COUNT.is_satisfied_by(k) and k >= 2 for k in candidates
+    ):
+        raise ValueError(
+            f"n_clusters={n_clusters!r} must hold integers of at least 2: range(2, 11)."
+        )
+    if not callable(criterion):
+        if criterion not in _CRITERIA:
+            raise ValueError(
+                f"criterion={criterion!r} must be callable, or one of "
+                f"{list(_CRITERIA)}."
+            )
+        criterion = _CRITERIA[criterion]
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_score)(estimator, X, int(k), criterion) for k in candidates
+    )
+    fits, scores = zip(*results, strict=True)
+    best = int(np.argmax(scores))
+    return Bunch(
+        n_clusters=int(candidates[best]),
+        candidates=candidates,
+        scores=np.array(scores),
+        estimator=fits[best],
+    )

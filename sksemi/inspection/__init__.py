@@ -9,6 +9,7 @@ imports it only to draw.
 from sksemi.inspection._activity_graph import ActivityGraphDisplay
 from sksemi.inspection._cluster_examples import ClusterExamplesDisplay
 from sksemi.inspection._history import HistoryDisplay
+from sksemi.inspection._label_efficiency import LabelEfficiencyDisplay
 from sksemi.inspection._latent_space import LatentSpaceDisplay
 from sksemi.inspection._reconstruction import ReconstructionDisplay
 from sksemi.inspection._sample_grid import SampleGridDisplay
@@ -17,6 +18,7 @@ __all__ = [
     "ActivityGraphDisplay",
     "ClusterExamplesDisplay",
     "HistoryDisplay",
+    "LabelEfficiencyDisplay",
     "LatentSpaceDisplay",
     "ReconstructionDisplay",
     "SampleGridDisplay",

@@ -35,10 +35,12 @@ MAY_IMPORT = {
     "sksemi._nn": (),
     "sksemi._engine": ("sksemi._nn", *GROUND),
     "sksemi.methods": ("sksemi._engine", "sksemi._nn", *GROUND),
+    "sksemi.active_learning": GROUND,
     "sksemi.callbacks": ("sksemi._engine", *GROUND),
     "sksemi.datasets": GROUND,
-    "sksemi.inspection": GROUND,
+    "sksemi.inspection": ("sksemi.datasets", "sksemi.model_selection", *GROUND),
     "sksemi.model_selection": GROUND,
+    "sksemi.semi_supervised": ("sksemi.model_selection", *GROUND),
     "sksemi.utils": ("sksemi._engine", "sksemi.datasets", *GROUND),
 }
 

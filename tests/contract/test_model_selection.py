@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import calinski_harabasz_score, silhouette_score
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -24,7 +27,11 @@ from sksemi.metrics import (
     labeled_roc_auc,
     purity_scorer,
 )
-from sksemi.model_selection import PartialLabelKFold, PartialLabelShuffleSplit
+from sksemi.model_selection import (
+    PartialLabelKFold,
+    PartialLabelShuffleSplit,
+    choose_n_clusters,
+)
 from tests.contract.estimators import ESTIMATORS, quick
 
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -208,3 +215,63 @@ def test_every_scorer_in_a_search(Estimator, digits):
     two = np.where(y_partial < 0, -1, y > 4)
     scores = cross_val_score(est, X, two, cv=cv, scoring=labeled_roc_auc)
     assert ((scores > 0) & (scores < 1)).all()
+
+
+# ------------------------------------------------------- number of clusters
+
+
+@pytest.mark.parametrize(
+    "criterion", ["silhouette", "calinski_harabasz", "davies_bouldin"]
+)
+def test_number_of_separated_blobs_is_found(criterion):
+    centers = 20 * np.eye(6)[:, :5]
+    X, _ = make_blobs(150, centers=centers, random_state=0)
+    found = choose_n_clusters(
+        KMeans(n_init=5, random_state=0), X, range(2, 10), criterion=criterion
+    )
+    assert found.n_clusters == 6
+    np.testing.assert_array_equal(found.candidates, np.arange(2, 10))
+    assert found.scores.argmax() == 4
+    assert found.estimator.n_clusters == 6
+
+
+@pytest.mark.filterwarnings(r"ignore:\w+ collapsed")
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_scores_are_those_of_clusters_in_the_space_of_transform(Estimator, digits):
+    X, _, _ = digits
+    est = quick(Estimator)
+    found = choose_n_clusters(est, X, [9, 4], criterion="calinski_harabasz")
+    np.testing.assert_array_equal(found.candidates, [4, 9])
+    for k, score in zip(found.candidates, found.scores, strict=True):
+        fitted = clone(est).set_params(n_clusters=k).fit(X)
+        if len(set(fitted.labels_)) == 1:
+            assert score == -np.inf
+        else:
+            expected = calinski_harabasz_score(fitted.transform(X), fitted.labels_)
+            assert score == pytest.approx(expected, rel=1e-6)
+    best = found.candidates[found.scores.argmax()]
+    assert found.n_clusters == best == len(found.estimator.classes_)
+
+
+def test_criteria_of_ones_own_and_many_rows():
+    X, _ = make_blobs(6_000, centers=3, random_state=0)
+    est = KMeans(n_init=1, random_state=0)
+    found = choose_n_clusters(
+        est, X, [2, 3], criterion=lambda features, labels: -labels.max()
+    )
+    assert found.n_clusters == 2
+    np.testing.assert_array_equal(found.scores, [-1, -2])
+    # the silhouette of 5,000 of the rows is near that of all
+    (score,) = choose_n_clusters(est, X, [3]).scores
+    fitted = clone(est).set_params(n_clusters=3).fit(X)
+    exact = silhouette_score(fitted.transform(X), fitted.labels_)
+    assert score == pytest.approx(exact, abs=0.02)
+
+
+def test_unusable_numbers_and_criteria():
+    X = np.zeros((9, 2))
+    for numbers in ([], [1, 2], [2.5], [True, 3]):
+        with pytest.raises(ValueError, match="integers of at least 2"):
+            choose_n_clusters(KMeans(), X, numbers)
+    with pytest.raises(ValueError, match="criterion='bic' must be callable, or one"):
+        choose_n_clusters(KMeans(), X, [2, 3], criterion="bic")

@@ -1,0 +1,124 @@
+"""How many clusters: numbers found by ours, by k-means and by a mixture.
+
+    python examples/benchmarks/n_clusters.py [--sets blobs3 digits ...] [--seeds 2]
+    python examples/benchmarks/n_clusters.py --summary
+
+Numbers from 2 to 25 are tried on standardized columns. Of each fit of ours at each
+number the criteria of `sksemi.model_selection.choose_n_clusters` in the space of
+transform are recorded ("own"), and of k-means in the space of transform of the widest
+fit ("wide"); beside them the silhouette of k-means on the rows, and BIC of a Gaussian
+mixture of diagonal covariances. Sets: "blobs" and their number, 600 rows in 8 columns,
+the digits, breast cancer and wine.
+
+Adds a line of JSON for each set and seed to examples/papers/results/n_clusters.jsonl
+and skips what has one.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from active_learning import read
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
+from sklearn.metrics import silhouette_score
+from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import StandardScaler
+
+import sksemi
+from sksemi.model_selection import _CRITERIA
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
+from _common import append_line, device_name, overrides, versions
+
+RESULTS = Path(__file__).parents[1] / "papers" / "results" / "n_clusters.jsonl"
+CANDIDATES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 25)
+REAL = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine}
+SETS = ("blobs3", "blobs5", "blobs8", "blobs12", "blobs20", *REAL)
+
+
+def prepare(name, seed):
+    """Rows, and the number of classes."""
+    if name in REAL:
+        X, y = REAL[name](return_X_y=True)
+        k = len(np.unique(y))
+    else:
+        k = int(name.removeprefix("blobs"))
+        X, _ = make_blobs(600, 8, centers=k, cluster_std=2.5, random_state=seed)
+    return StandardScaler().fit_transform(X).astype(np.float32), k
+
+
+def run(args, name, seed):
+    """Scores by criterion, over the numbers tried, and the number of each best."""
+    X, true = prepare(name, seed)
+    scores = {}
+
+    def note(criterion, value):
+        scores.setdefault(criterion, []).append(float(f"{value:.5g}"))
+
+    fits = [
+        getattr(sksemi, args.method)(k, random_state=seed, **overrides(args)).fit(X)
+        for k in CANDIDATES
+    ]
+    wide = fits[-1].transform(X)
+    for k, est in zip(CANDIDATES, fits, strict=True):
+        by_kmeans = KMeans(k, n_init=5, random_state=seed).fit_predict(wide)
+        for criterion, score in _CRITERIA.items():
+            empty = len(np.unique(est.labels_)) < 2
+            own = -1e9 if empty else score(est.transform(X), est.labels_)
+            note(f"own, {criterion}", own)
+            note(f"wide, {criterion}", score(wide, by_kmeans))
+        rows = KMeans(k, n_init=5, random_state=seed).fit_predict(X)
+        note("k-means, silhouette", silhouette_score(X, rows))
+        mixture = GaussianMixture(k, covariance_type="diag", random_state=seed).fit(X)
+        note("GaussianMixture, BIC", -mixture.bic(X))
+    found = {name: CANDIDATES[int(np.argmax(own))] for name, own in scores.items()}
+    return {"true": true, "found": found, "scores": scores}
+
+
+def summary(lines):
+    """Print what each criterion found, and its mean error over all and real sets."""
+    for criterion in lines[0]["found"]:
+        errors = {}
+        for line in lines:
+            gap = abs(line["found"][criterion] - line["true"])
+            errors.setdefault(line["set"], []).append(gap)
+        mean = np.mean([np.mean(own) for own in errors.values()])
+        cells = "  ".join(f"{name} {np.mean(own):.1f}" for name, own in errors.items())
+        print(f"{criterion:26} mean {mean:4.1f}   {cells}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--method", default="GMVAEClusterer")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--summary", action="store_true")
+    args = parser.parse_args()
+    if args.summary:
+        summary(read(args.out))
+        return
+    names = ("set", "method", "changed", "seed")
+    done = {tuple(line[name] for name in names) for line in read(args.out)}
+    for seed in range(args.seeds):
+        for name in args.sets:
+            line = {
+                "script": "n_clusters.py",
+                "set": name,
+                "method": args.method,
+                "changed": " ".join(args.set),
+                "seed": seed,
+            }
+            if tuple(line[name] for name in names) in done:
+                continue
+            line |= run(args, name, seed)
+            line |= {"machine": device_name("cpu"), "versions": versions()}
+            append_line(args.out, line)
+            print(name, seed, line["true"], line["found"], flush=True)
+
+
+if __name__ == "__main__":
+    main()

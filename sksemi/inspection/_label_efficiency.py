@@ -1,0 +1,218 @@
+"""Scores against the number of labels, with the unlabeled rows and without."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import check_scoring
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from sksemi._validation import COUNT, check_y, safe_indexing
+from sksemi.datasets import mask_labels
+from sksemi.inspection._plotting import check_support, new_axes
+from sksemi.model_selection import PartialLabelKFold
+
+WITH = "with unlabeled rows"
+WITHOUT = "labels alone"
+BASELINE = "linear model, labels alone"
+
+
+def _flat(X):
+    X = np.asarray(X)
+    return X.reshape(len(X), -1)
+
+
+def _default_baseline():
+    return make_pipeline(
+        FunctionTransformer(_flat), StandardScaler(), LogisticRegression(max_iter=1000)
+    )
+
+
+def _scores(estimator, baseline, scoring, X, codes, train, test, n_labels, seed):
+    """Scores of one draw of labels: with unlabeled rows, without, of the baseline."""
+    labeled = train[codes[train] >= 0]
+    drawn = mask_labels(codes[labeled], n_labels, random_state=seed)
+    partial = np.full(len(codes), -1)
+    partial[labeled] = drawn
+    rows = labeled[drawn >= 0]
+    X_test = safe_indexing(X, test)
+    result = []
+    for model, own in [(estimator, train), (estimator, rows), (baseline, rows)]:
+        fitted = clone(model).fit(safe_indexing(X, own), partial[own])
+        result.append(check_scoring(fitted, scoring)(fitted, X_test, codes[test]))
+    return result
+
+
+class LabelEfficiencyDisplay:
+    """Scores against the number of labels, with the unlabeled rows and without.
+
+    Shows whether the unlabeled rows help. Create it with `from_estimator`. The
+    parameters are stored as attributes.
+
+    Parameters
+    ----------
+    n_labels : array-like of int
+        Numbers of labels.
+    scores : dict of str to ndarray of shape (n_numbers, n_draws)
+        Scores of each curve.
+    score_name : str, default="score"
+        Label of the vertical axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the curves.
+    errorbars_ : dict of str to matplotlib ErrorbarContainer
+        The curves, by name.
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    sklearn.model_selection.LearningCurveDisplay : Scores against all labeled rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksemi.inspection import LabelEfficiencyDisplay
+    >>> scores = {"with unlabeled rows": np.array([[0.8, 0.9], [0.9, 0.9]])}
+    >>> display = LabelEfficiencyDisplay(n_labels=[10, 20], scores=scores).plot()
+    >>> display.ax_.get_xlabel()
+    'labels'
+    """
+
+    def __init__(self, *, n_labels, scores, score_name="score"):
+        self.n_labels = n_labels
+        self.scores = scores
+        self.score_name = score_name
+
+    def plot(self, ax=None, **errorbar_kw):
+        """Draw means over the draws, and standard deviations as bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None creates a figure.
+        **errorbar_kw : dict
+            Passed to ``matplotlib.pyplot.errorbar``.
+
+        Returns
+        -------
+        display : LabelEfficiencyDisplay
+            This object.
+        """
+        check_support(self, "plot")
+        ax = new_axes(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        self.errorbars_ = {
+            name: ax.errorbar(
+                self.n_labels,
+                np.mean(scores, axis=1),
+                np.std(scores, axis=1),
+                label=name,
+                **{"marker": ".", "capsize": 3} | errorbar_kw,
+            )
+            for name, scores in self.scores.items()
+        }
+        ax.set_xscale("log")
+        ax.set_xticks(self.n_labels, [str(n) for n in self.n_labels])
+        ax.minorticks_off()
+        ax.set_xlabel("labels")
+        ax.set_ylabel(self.score_name)
+        ax.legend()
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        n_labels=None,
+        baseline=None,
+        scoring=None,
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+        ax=None,
+        **errorbar_kw,
+    ):
+        """Fit clones to draws of the labels, score them on the others, and draw.
+
+        The labeled rows are dealt to stratified folds
+        (:class:`sksemi.model_selection.PartialLabelKFold`). Each in turn is scored on,
+        and from the others as many labels as said are drawn, balanced over the classes.
+        One clone is fitted to those and to all other rows of the other folds as
+        unlabeled rows, another to the labeled rows alone, and so is the baseline.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Takes y with -1 for unlabeled rows; need not be fitted.
+        X : array-like of shape (n_samples, ...)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels, -1 for rows without one. Clones are given their numbers, in sorted
+            order.
+        n_labels : array-like of int, default=None
+            Numbers of labels. None is all that training folds have, and a half, a
+            quarter and an eighth of it, down to one a class.
+        baseline : classifier, default=None
+            Fitted to the labeled rows. None is a logistic regression on standardized
+            columns.
+        scoring : str or callable, default=None
+            What scikit-learn's searches take. None is ``score``: accuracy.
+        cv : int, default=5
+            Number of folds, which is that of draws for each number of labels.
+        n_jobs : int, default=None
+            Processes. None is one, unless in a :obj:`joblib.parallel_backend` context;
+            -1 is all processors.
+        random_state : int, RandomState instance or None, default=None
+            Seed of folds and draws.
+        ax : matplotlib Axes, default=None
+            None creates a figure.
+        **errorbar_kw : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : LabelEfficiencyDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If a number in ``n_labels`` is above that of labels in a training fold.
+        """
+        check_support(cls, "from_estimator")
+        codes, classes = check_y(y, len(y))
+        rng = check_random_state(random_state)
+        folds = PartialLabelKFold(cv, shuffle=True, random_state=rng)
+        splits = list(folds.split(codes, codes))
+        most = min(int(np.sum(codes[train] >= 0)) for train, _ in splits)
+        if n_labels is None:
+            parts = {max(most // part, len(classes)) for part in (8, 4, 2, 1)}
+            n_labels = sorted(parts)
+        for n in n_labels:
+            if not COUNT.is_satisfied_by(n) or n > most:
+                raise ValueError(
+                    f"n_labels has {n!r}: give integers from 1 to {most}, the labels "
+                    f"that {cv - 1} of {cv} folds have."
+                )
+        seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
+        model = _default_baseline() if baseline is None else baseline
+        scores = Parallel(n_jobs=n_jobs)(
+            delayed(_scores)(estimator, model, scoring, X, codes, *split, n, seed)
+            for n in n_labels
+            for split, seed in zip(splits, seeds, strict=True)
+        )
+        scores = np.array(scores).reshape(len(n_labels), len(splits), 3)
+        names = (WITH, WITHOUT, BASELINE if baseline is None else "baseline")
+        return cls(
+            n_labels=list(n_labels),
+            scores={name: scores[..., k] for k, name in enumerate(names)},
+            score_name=scoring if isinstance(scoring, str) else "score",
+        ).plot(ax=ax, **errorbar_kw)
