@@ -40,7 +40,7 @@ def warn_collapse(estimator, plan):
     if n_steps * estimator.n_iter_ < MIN_STEPS or len(codes) < MIN_ROWS:
         return
     found, remedies = _clusters(estimator, codes[codes >= 0].bincount().tolist())
-    apart = _apart_from_labels(estimator, plan.data)
+    apart = apart_from_labels(estimator, plan.data)
     if apart:
         found.append(apart)
         remedies.append("columns of one scale (StandardScaler) or fewer of them (PCA)")
@@ -85,8 +85,8 @@ def _clusters(estimator, label_counts):
     return found, [*remedies, "several starts (n_init)"]
 
 
-def _apart_from_labels(estimator, data):
-    """Say whether unlabeled rows are predicted against what labels say of them.
+def apart_from_labels(estimator, data):
+    """Say that unlabeled rows are predicted against what labels say of them, or "".
 
     A linear model of the labels agrees with a good fit about as often as it is right,
     which cross-validation tells. Agreement that is far below tells of a network that
@@ -114,9 +114,9 @@ def _apart_from_labels(estimator, data):
     if right - agree <= FAR * variance**0.5:
         return ""
     return (
-        f"of the unlabeled rows {100 * agree:.0f} % are in the class that a linear model "
-        f"of the labels gives them, which is right for {100 * right:.0f} % of rows with "
-        "a label"
+        f"{100 * agree:.0f} % of the unlabeled rows are in the class that a linear "
+        f"model of the labels gives them, which is right for {100 * right:.0f} % of "
+        "the labeled ones"
     )
 
 

@@ -1,15 +1,26 @@
 """Clusters and latent variables that a fit loses are told of; one row spoils none."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_iris, load_wine, make_blobs
+from sklearn.datasets import (
+    load_digits,
+    load_iris,
+    load_wine,
+    make_blobs,
+    make_circles,
+)
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
+from sksemi import CatVAEClusterer
+from sksemi._engine.collapse import apart_from_labels
 from sksemi._engine.data import Data
 from sksemi._nn.networks import Units
+from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 from tests.contract.estimators import ESTIMATORS, having
 
@@ -73,6 +84,55 @@ def test_no_warning_without_a_collapse(Estimator):
 def test_a_short_fit_is_not_judged(Estimator):
     _, message = told(Estimator, np.ones((60, 5)), n_clusters=5, max_iter=3)
     assert message == ""
+
+
+def fit_of(X, y_partial, predicted):
+    """What judging reads of a fit that predicts so."""
+    n_labels = y_partial.max() + 1
+    est = SimpleNamespace(
+        labels_=predicted, classes_=np.arange(n_labels), _n_labels=n_labels
+    )
+    X, codes = torch.from_numpy(X).float(), torch.from_numpy(y_partial)
+    return est, Data(X, codes, 1.0)
+
+
+def test_rows_apart_from_the_labels():
+    """One class that swallows the unlabeled rows is told of; a good fit is not."""
+    X, y = make_blobs(2000, centers=5, n_features=20, cluster_std=4, random_state=0)
+    y_partial = np.where(np.arange(2000) < 100, y, -1)
+    rng = np.random.RandomState(0)
+    assert apart_from_labels(*fit_of(X, y_partial, y)) == ""
+    # two of three rows, the labeled ones kept apart: no cluster is empty or has all
+    swallowed = np.where((y_partial < 0) & (rng.uniform(size=2000) < 0.67), 0, y)
+    message = apart_from_labels(*fit_of(X, y_partial, swallowed))
+    agree = int(message.split(" %")[0])
+    assert agree == pytest.approx(100 * np.mean(swallowed[100:] == y[100:]), abs=2)
+    # new clusters are beside the point: no label says anything of them
+    est, data = fit_of(X, y_partial, np.where(swallowed == y, y, 5))
+    est.classes_ = np.arange(6)
+    assert apart_from_labels(est, data) == ""
+
+
+def test_a_fit_may_be_better_than_a_line():
+    """Ring in ring: a linear model of few labels is no better than chance."""
+    X, y = make_circles(1000, factor=0.4, noise=0.05, random_state=0)
+    y_partial = np.where(np.arange(1000) < 40, y, -1)
+    assert apart_from_labels(*fit_of(X, y_partial, y)) == ""
+
+
+def test_wide_noisy_rows_without_noise_on_them():
+    """CatVAE loses the unlabeled rows then, and with its default it does not."""
+    X, y = load_digits(return_X_y=True)
+    rng = np.random.default_rng(1)
+    W = StandardScaler().fit_transform(X) @ rng.normal(size=(64, 765)) / 8
+    W = StandardScaler().fit_transform(W + 3 * rng.normal(size=W.shape))[:700]
+    y_partial = mask_labels(y[:700], 100, random_state=0)
+    settings = {"max_iter": 30, "hidden_layer_sizes": (128,)}
+    lost, message = told(CatVAEClusterer, W, y_partial, **settings, input_noise=0.0)
+    est, nothing = told(CatVAEClusterer, W, y_partial, **settings)
+    assert "in the class that a linear model of the labels gives them" in message
+    assert lost.score(W, y[:700]) < 0.5 < est.score(W, y[:700])
+    assert nothing == ""
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
