@@ -1,6 +1,7 @@
 """The documentation: its code runs, its figures are those of the lines, its form."""
 
 import importlib.util
+import operator
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from sklearn.utils import Bunch
 
 import sksemi
 from sksemi.datasets import mask_labels
-from tests.contract.estimators import ESTIMATORS
+from tests.contract.estimators import ESTIMATORS, quick
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -164,6 +165,22 @@ def test_pages_are_short_and_begin_with_code(path):
     assert len(text.split()) <= 900
     first = re.sub(r"^(\.\. _.*\n\n?)?.*\n=+\n\n", "", text)
     assert first.startswith(".. code-block:: python"), "begin with code that runs"
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_terms_and_functions_of_a_method_are_those_of_the_code(Estimator, digits):
+    module = sys.modules[Estimator.__module__]
+    text = (DOCS / f"{Estimator.__module__.split('._')[1]}.rst").read_text()
+    rows = re.findall(
+        r"^   \* - ``(\w+)``\n     - .*\n(?:       .*\n)*     - (.*)$", text, flags=re.M
+    )
+    for _, function in rows:
+        for name in re.findall(r"^``(.+)``$", function):
+            assert operator.attrgetter(name)(module)
+    X, _, y = digits
+    history = quick(Estimator, max_iter=1).fit(X, y).history_[-1]
+    terms = {name for name in history if hasattr(Estimator(), f"{name}_weight")}
+    assert {term for term, _ in rows} == terms
 
 
 def test_every_page_is_reached():
