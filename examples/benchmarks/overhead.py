@@ -1,6 +1,6 @@
 """What fit costs over a bare PyTorch loop: the same networks, batches and optimizer.
 
-    python examples/benchmarks/overhead.py [--network conv] [--quick]
+    python examples/benchmarks/overhead.py [--network conv] [--device cuda] [--quick]
 
 Both run in turns in one process. fit includes everything: checks of X and y, the
 labels of the training rows, history and callbacks. The bare loop has one shuffle an
@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from sksemi import GMVAEClusterer
 from sksemi._engine.data import Batch
 from sksemi._engine.training import minimized
 from sksemi.datasets import mask_labels
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
+from _common import device_name
 
 
 def make_data(network, n_rows):
@@ -34,13 +38,13 @@ def make_data(network, n_rows):
     return X, mask_labels(y, 100, random_state=0)
 
 
-def bare_loop(estimator, X, y_partial, n_epochs):
+def bare_loop(estimator, X, y_partial, n_epochs, device):
     """Train the network that the estimator would make, with nothing around."""
     torch.manual_seed(0)
-    model = estimator._new_module(estimator._config).train()
+    model = estimator._new_module(estimator._config).to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    X = torch.from_numpy(X.reshape(len(X), -1))
-    y_partial = torch.from_numpy(y_partial)
+    X = torch.from_numpy(X.reshape(len(X), -1)).to(device)
+    y_partial = torch.from_numpy(y_partial).to(device)
     labeled, pool = (y_partial >= 0).nonzero()[:, 0], (y_partial < 0).nonzero()[:, 0]
     y = y_partial[labeled]
     n_pool = estimator.batch_size - len(labeled)
@@ -48,19 +52,23 @@ def bare_loop(estimator, X, y_partial, n_epochs):
     weights = estimator._weights(estimator._auto_weights(None, estimator._config))
     for epoch in range(n_epochs):
         # completed from another permutation, so that every batch is whole
-        order = torch.cat([pool[torch.randperm(len(pool))] for _ in range(2)])
-        epoch = torch.tensor(float(epoch))
+        order = torch.cat(
+            [pool[torch.randperm(len(pool), device=device)] for _ in range(2)]
+        )
+        epoch = torch.tensor(float(epoch), device=device)
         for step in range(n_steps):
             index = torch.cat([labeled, order[step * n_pool : (step + 1) * n_pool]])
             loss = model.loss(Batch(X[index], y), epoch)
             optimizer.zero_grad()
             minimized(loss, weights).backward()
             optimizer.step()
+    model.cpu()  # waits for a GPU, as fit does
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=["mlp", "conv"], default="mlp")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--quick", action="store_true", help="three short rounds")
@@ -70,19 +78,19 @@ def main():
     n_epochs = args.epochs or (2 if args.quick else 5)
     X, y_partial = make_data(args.network, n_rows)
     estimator = GMVAEClusterer(
-        max_iter=n_epochs, batch_size=200, random_state=0, device="cpu"
+        max_iter=n_epochs, batch_size=200, random_state=0, device=args.device
     )
     estimator.fit(X[:1000], y_partial[:1000])  # warm up, and make the arguments
     estimator.fit(X, y_partial)
-    bare_loop(estimator, X, y_partial, n_epochs)
+    bare_loop(estimator, X, y_partial, n_epochs, args.device)
     print(
         f"{args.network}, {n_rows} rows, {n_epochs} epochs of batch 200, "
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+        f"torch {torch.__version__}, {device_name(args.device)}"
     )
     ratios = []
     for _ in range(3 if args.quick else 5):
         start = time.perf_counter()
-        bare_loop(estimator, X, y_partial, n_epochs)
+        bare_loop(estimator, X, y_partial, n_epochs, args.device)
         middle = time.perf_counter()
         estimator.fit(X, y_partial)
         end = time.perf_counter()

@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -102,6 +103,44 @@ def test_gallery_draws(path, monkeypatch):
     runpy.run_path(str(path))
     assert shown
     pyplot.close("all")
+
+
+def gpu(*arguments, **environment):
+    """Call the script of what waits for a GPU."""
+    return subprocess.run(
+        ["bash", EXAMPLES / "papers" / "gpu.sh", *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def test_parts_for_a_gpu():
+    lines = gpu("--list").stdout.splitlines()
+    names, commands = zip(*(line.split(": ", 1) for line in lines), strict=True)
+    assert len(set(names)) == len(names) > 30
+    for command in commands:
+        script = re.match(r"python (-m pytest|examples/\w+/\w+\.py) ", command)[1]
+        assert script == "-m pytest" or (EXAMPLES.parent / script).exists()
+    wrong = gpu("gmvae-mnist-9")
+    assert wrong.returncode == 2
+    assert "--list" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_parts_for_a_gpu_end_in_time_and_go_on(tmp_path):
+    path = Path(sys.executable).parent
+    settings = {
+        "DEVICE": "cpu",
+        "OUT": str(tmp_path),
+        "PATH": f"{path}:{os.environ['PATH']}",
+    }
+    cut_off = gpu("steps-mlp", **settings, LIMIT="1")
+    assert "not at its end" in cut_off.stdout
+    assert not (tmp_path / "steps-mlp.done").exists()
+    gpu("steps-mlp", **settings)
+    assert "ratio" in (tmp_path / "steps-mlp.log").read_text()
+    assert gpu("steps-mlp", **settings).stdout == ""  # done
 
 
 def test_records_say_what_auto_was(monkeypatch, digits):

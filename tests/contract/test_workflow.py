@@ -109,6 +109,7 @@ def test_set_output_names_columns(Estimator, container, digits):
         assert list(frame.columns) == names
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @every_estimator
 def test_gpu(Estimator, images):
