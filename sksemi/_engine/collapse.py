@@ -16,9 +16,10 @@ MIN_STEPS = 50
 MIN_ROWS = 20
 # Share of the rows in one cluster above which the others count for nothing.
 NEARLY_ALL = 0.95
-# Rows, labeled and not, that a linear model of the labels is tried on, and the standard
-# errors by which predictions may disagree more with it than it errs.
-JUDGED_ROWS = 2_000
+# Rows, labeled and not, that a linear model of the labels is tried on, fewer where they
+# are wide; and the standard errors by which predictions may disagree more with it than
+# it errs.
+JUDGED_ROWS, JUDGED_VALUES, FEWEST = 2_000, 2**21, 200
 FAR = 3.5
 FOLDS = 5
 
@@ -93,7 +94,8 @@ def apart_from_labels(estimator, data):
     keeps its labeled rows apart from the others, whatever its loss looks like.
     """
     codes = data.codes.cpu()
-    labeled, unlabeled = _some(codes >= 0), _some(codes < 0)
+    most = min(JUDGED_ROWS, max(FEWEST, JUDGED_VALUES // data.x.shape[1]))
+    labeled, unlabeled = _some(codes >= 0, most), _some(codes < 0, most)
     y = codes[labeled].numpy()
     counts = np.bincount(y)
     if len(counts) < 2 or counts.min() < FOLDS or not len(unlabeled):
@@ -120,7 +122,7 @@ def apart_from_labels(estimator, data):
     )
 
 
-def _some(rows):
+def _some(rows, most):
     """Row numbers of a mask, evenly taken if they are many."""
     numbers = rows.nonzero()[:, 0]
-    return numbers[:: max(1, -(-len(numbers) // JUDGED_ROWS))]
+    return numbers[:: max(1, -(-len(numbers) // most))]
