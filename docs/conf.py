@@ -15,5 +15,5 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sksemi"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
-# labels of scikit-learn in docstrings that are inherited
-suppress_warnings = ["ref.ref"]
+# labels and terms of scikit-learn in docstrings that are inherited
+suppress_warnings = ["ref.ref", "ref.term"]
