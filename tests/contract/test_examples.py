@@ -92,6 +92,9 @@ def test_grid_search(tmp_path):
         ("plot_samples", ("GMVAEClusterer", "sample")),
         ("plot_latent_plane", ("CaGeMGenerator", "sample")),
         ("plot_activity_graphs", ("ACOLClusterer", "activations")),
+        ("plot_label_efficiency", ("GMVAEClusterer", "fit")),
+        ("plot_calibration", ("GMVAEClusterer", "fit")),
+        ("plot_active_learning", ("GMVAEClusterer", "fit")),
     ],
 )
 def test_pictures(name, needs, tmp_path):
