@@ -95,6 +95,8 @@ def test_grid_search(tmp_path):
         ("plot_label_efficiency", ("GMVAEClusterer", "fit")),
         ("plot_calibration", ("GMVAEClusterer", "fit")),
         ("plot_active_learning", ("GMVAEClusterer", "fit")),
+        ("plot_novelty", ("GMVAEClusterer", "fit")),
+        ("plot_n_clusters", ("GMVAEClusterer", "fit")),
     ],
 )
 def test_pictures(name, needs, tmp_path):
