@@ -1,9 +1,9 @@
-"""How many clusters: scores of fits at several numbers.
+"""How many clusters: k-means in a space of features, scored at several numbers.
 
     python examples/plot_n_clusters.py
 
-fits to scikit-learn's digits, without labels, at several numbers of clusters, and saves
-a picture: the silhouette in the space of ``transform``. There are ten digits.
+fits to scikit-learn's digits, without labels, and saves a picture: the silhouette of
+k-means in the space of ``transform``. There are ten digits.
 """
 
 import argparse
@@ -19,16 +19,17 @@ import matplotlib.pyplot as plt
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="plot_n_clusters.png")
-parser.add_argument("--epochs", type=int, default=15)
+parser.add_argument("--epochs", type=int, default=30)
 args = parser.parse_args()
 
 X, _ = load_digits(return_X_y=True)
 est = GMVAEClusterer(max_iter=args.epochs, random_state=0)
-found = choose_n_clusters(est, X / 16, range(4, 19, 2))
+found = choose_n_clusters(est, X / 16, range(2, 21), random_state=0)
 print(f"{found.n_clusters} clusters")
 figure, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
 ax.plot(found.candidates, found.scores, marker=".")
 ax.axvline(found.n_clusters, color="black", linestyle=":")
+ax.xaxis.get_major_locator().set_params(integer=True)
 ax.set_xlabel("n_clusters")
 ax.set_ylabel("silhouette")
 figure.savefig(args.output, dpi=100)
