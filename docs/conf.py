@@ -29,8 +29,8 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "**/GALLERY_HEADER.rst"]
-# labels of scikit-learn in docstrings that are inherited
-suppress_warnings = ["ref.ref"]
+# labels and terms of scikit-learn in docstrings that are inherited
+suppress_warnings = ["ref.ref", "ref.term"]
 # figures of the result lines, as |name|
 rst_prolog = render.substitutions()
 

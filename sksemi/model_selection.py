@@ -2,14 +2,14 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.metrics import (
     calinski_harabasz_score,
     davies_bouldin_score,
     silhouette_score,
 )
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
-from sklearn.utils import Bunch, indexable
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils import Bunch, check_random_state, indexable
 
 from sksemi import _validation
 from sksemi._validation import COUNT
@@ -191,40 +191,37 @@ _CRITERIA = {
 }
 
 
-def _fit_and_score(estimator, X, n_clusters, criterion):
-    fitted = clone(estimator).set_params(n_clusters=n_clusters).fit(X)
-    if len(np.unique(fitted.labels_)) < 2:
-        return fitted, -np.inf
-    return fitted, float(criterion(np.asarray(fitted.transform(X)), fitted.labels_))
+def choose_n_clusters(
+    estimator, X, n_clusters, *, criterion="silhouette", random_state=None
+):
+    """Find the number of clusters in the features of an estimator.
 
+    A clone is fitted once, without labels and with the largest number, and k-means in
+    the space of its transform is scored at every number.
 
-def choose_n_clusters(estimator, X, n_clusters, *, criterion="silhouette", n_jobs=None):
-    """Fit without labels at several numbers of clusters, and score the clusters.
+    Read more in the :ref:`User Guide <n_clusters>`.
 
     Parameters
     ----------
     estimator : estimator
-        With the parameter ``n_clusters``, ``labels_`` and transform; need not be
-        fitted.
+        With the parameter ``n_clusters`` and transform; need not be fitted.
     X : array-like of shape (n_samples, ...)
         Rows.
     n_clusters : array-like of int
         Numbers to try, of at least 2.
     criterion : {"silhouette", "calinski_harabasz", "davies_bouldin"} or callable, \
             default="silhouette"
-        Score of clusters in the space of transform, by scikit-learn's function of that
-        name (Davies-Bouldin's with a minus; the silhouette over at most 5,000 rows), or
-        a function of features and labels. Higher is better.
-    n_jobs : int, default=None
-        Processes. None is one, unless in a :obj:`joblib.parallel_backend` context; -1
-        is all processors.
+        Score of clusters, by scikit-learn's function of that name (Davies-Bouldin's
+        with a minus; the silhouette over at most 5,000 rows), or a function of features
+        and clusters. Higher is better.
+    random_state : int, RandomState instance or None, default=None
+        Seed of k-means.
 
     Returns
     -------
     Bunch
         ``n_clusters``, the number of the highest score; ``candidates``, ndarray of the
-        numbers tried; ``scores``, ndarray of their scores, -inf where all rows were in
-        one cluster; ``estimator``, the fit of the number chosen.
+        numbers tried; ``scores``, ndarray of their scores.
 
     Raises
     ------
@@ -233,12 +230,14 @@ def choose_n_clusters(estimator, X, n_clusters, *, criterion="silhouette", n_job
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import GMVAEClusterer
     >>> from sksemi.model_selection import choose_n_clusters
-    >>> X = np.array([[0.0], [0.1], [4.0], [4.1], [9.0], [9.1]])
-    >>> choose_n_clusters(KMeans(random_state=0), X, range(2, 5)).n_clusters
-    3
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> est = GMVAEClusterer(max_iter=2, random_state=0)
+    >>> found = choose_n_clusters(est, X / 16, range(5, 16, 5), random_state=0)
+    >>> found.candidates, found.scores.shape
+    (array([ 5, 10, 15]), (3,))
     """
     candidates = np.unique(list(n_clusters))
     if len(candidates) == 0 or not all(
@@ -254,14 +253,19 @@ def choose_n_clusters(estimator, X, n_clusters, *, criterion="silhouette", n_job
                 f"{list(_CRITERIA)}."
             )
         criterion = _CRITERIA[criterion]
-    results = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_score)(estimator, X, int(k), criterion) for k in candidates
-    )
-    fits, scores = zip(*results, strict=True)
-    best = int(np.argmax(scores))
+    rng = check_random_state(random_state)
+    fitted = clone(estimator).set_params(n_clusters=int(candidates[-1])).fit(X)
+    features = np.asarray(fitted.transform(X))
+    scores = [
+        float(
+            criterion(
+                features, KMeans(k, n_init=5, random_state=rng).fit_predict(features)
+            )
+        )
+        for k in candidates
+    ]
     return Bunch(
-        n_clusters=int(candidates[best]),
+        n_clusters=int(candidates[np.argmax(scores)]),
         candidates=candidates,
         scores=np.array(scores),
-        estimator=fits[best],
     )

@@ -23,6 +23,7 @@ from sksemi.model_selection import PartialLabelKFold
 __all__ = ["SemiSupervisedClassifier"]
 
 FOLDS = 5
+PRIOR_PRECISION = 10  # of log(temperature), in nats of log loss
 
 
 def _estimator_has(method):
@@ -43,9 +44,8 @@ def _log_probabilities(proba):
 def fit_temperature(proba, codes):
     """Temperature that makes rows' classes the most probable, drawn towards 1.
 
-    The maximum of log p(codes | T) + log N(log T; 0, 1): the prior on log T counts as
-    much as a single row whose log loss changes by log(T)^2 / 2, so that few rows move T
-    little, and many as far as they say.
+    The maximum of log p(codes | T) + log N(log T; 0, 1 / PRIOR_PRECISION): few rows
+    move T little, and many as far as they say.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def fit_temperature(proba, codes):
 
     def loss(log_temperature):
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return log_temperature**2 / 2 - scaled[rows, codes].sum()
+        prior = PRIOR_PRECISION * log_temperature**2 / 2
+        return prior - scaled[rows, codes].sum()
 
     return float(np.exp(minimize_scalar(loss, bounds=(-5, 5)).x))
 
@@ -134,7 +135,8 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     dealt to five stratified folds, or as many as the rarest label has rows, and those
     of a fold are predicted by a fit in which they are unlabeled rows. Their own labels'
     fit would be too sure of them. It minimizes the log loss of those rows, summed, plus
-    ``log(temperature)**2 / 2``, which draws the temperature of few rows towards 1 [1]_.
+    ``5 * log(temperature)**2``, which draws the temperature of few rows towards 1 [1]_:
+    fits with fewer labels are wrong more often, and alone would make it too large.
 
     y of two values of which one is -1 has no unlabeled rows: -1 is a class there, as
     for scikit-learn's classifiers, with a warning.
@@ -441,9 +443,13 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         MetadataRouter
             See scikit-learn's metadata routing guide.
         """
-        return MetadataRouter(owner=self).add(
-            estimator=self._estimator(),
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self._estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
         )
 
     def __sklearn_tags__(self):

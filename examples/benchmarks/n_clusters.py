@@ -1,14 +1,16 @@
 """How many clusters: numbers found by ours, by k-means and by a mixture.
 
-    python examples/benchmarks/n_clusters.py [--sets blobs3 digits ...] [--seeds 2]
+    python examples/benchmarks/n_clusters.py [--sets blobs3 digits ...] [--own]
+        [--seeds 0 1 2]
     python examples/benchmarks/n_clusters.py --summary
 
-Numbers from 2 to 25 are tried on standardized columns. Of each fit of ours at each
-number the criteria of `sksemi.model_selection.choose_n_clusters` in the space of
-transform are recorded ("own"), and of k-means in the space of transform of the widest
-fit ("wide"); beside them the silhouette of k-means on the rows, and BIC of a Gaussian
-mixture of diagonal covariances. Sets: "blobs" and their number, 600 rows in 8 columns,
-the digits, breast cancer and wine.
+Numbers from 2 to 25 are tried on standardized columns. The criteria of
+`sksemi.model_selection.choose_n_clusters` are those of k-means in the space of
+transform, of a fit with the largest number ("wide"), and with ``--own`` also those of
+the clusters of a fit at every number in its own space ("own", which did worse). Beside
+them are the silhouette and the Calinski-Harabasz index of k-means on the rows, and BIC
+of a Gaussian mixture of diagonal covariances. Sets: "blobs" and their number, 600 rows
+in 8 columns, the digits, breast cancer and wine.
 
 Adds a line of JSON for each set and seed to examples/papers/results/n_clusters.jsonl
 and skips what has one.
@@ -22,7 +24,7 @@ import numpy as np
 from active_learning import read
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import calinski_harabasz_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
@@ -57,31 +59,37 @@ def run(args, name, seed):
     def note(criterion, value):
         scores.setdefault(criterion, []).append(float(f"{value:.5g}"))
 
-    fits = [
-        getattr(sksemi, args.method)(k, random_state=seed, **overrides(args)).fit(X)
-        for k in CANDIDATES
-    ]
-    wide = fits[-1].transform(X)
-    for k, est in zip(CANDIDATES, fits, strict=True):
+    def fit(k):
+        est = getattr(sksemi, args.method)(k, random_state=seed, **overrides(args))
+        return est.fit(X)
+
+    wide = fit(CANDIDATES[-1]).transform(X)
+    for k in CANDIDATES:
         by_kmeans = KMeans(k, n_init=5, random_state=seed).fit_predict(wide)
+        own = fit(k) if args.own else None
         for criterion, score in _CRITERIA.items():
-            empty = len(np.unique(est.labels_)) < 2
-            own = -1e9 if empty else score(est.transform(X), est.labels_)
-            note(f"own, {criterion}", own)
             note(f"wide, {criterion}", score(wide, by_kmeans))
-        rows = KMeans(k, n_init=5, random_state=seed).fit_predict(X)
-        note("k-means, silhouette", silhouette_score(X, rows))
-        mixture = GaussianMixture(k, covariance_type="diag", random_state=seed).fit(X)
-        note("GaussianMixture, BIC", -mixture.bic(X))
+            if own is not None:
+                empty = len(np.unique(own.labels_)) < 2
+                value = -1e9 if empty else score(own.transform(X), own.labels_)
+                note(f"own, {criterion}", value)
+        of_rows = KMeans(k, n_init=5, random_state=seed).fit_predict(X)
+        note("k-means, silhouette", silhouette_score(X, of_rows))
+        note("k-means, calinski_harabasz", calinski_harabasz_score(X, of_rows))
+        mixture = GaussianMixture(
+            k, covariance_type="diag", reg_covar=1e-3, random_state=seed
+        )
+        rows = X.astype(np.float64)
+        note("GaussianMixture, BIC", -mixture.fit(rows).bic(rows))
     found = {name: CANDIDATES[int(np.argmax(own))] for name, own in scores.items()}
     return {"true": true, "found": found, "scores": scores}
 
 
 def summary(lines):
     """Print what each criterion found, and its mean error over all and real sets."""
-    for criterion in lines[0]["found"]:
+    for criterion in dict.fromkeys(name for line in lines for name in line["found"]):
         errors = {}
-        for line in lines:
+        for line in (line for line in lines if criterion in line["found"]):
             gap = abs(line["found"][criterion] - line["true"])
             errors.setdefault(line["set"], []).append(gap)
         mean = np.mean([np.mean(own) for own in errors.values()])
@@ -93,7 +101,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--method", default="GMVAEClusterer")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--own", action="store_true", help="a fit for every number too")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--summary", action="store_true")
@@ -103,7 +112,7 @@ def main():
         return
     names = ("set", "method", "changed", "seed")
     done = {tuple(line[name] for name in names) for line in read(args.out)}
-    for seed in range(args.seeds):
+    for seed in args.seeds:
         for name in args.sets:
             line = {
                 "script": "n_clusters.py",

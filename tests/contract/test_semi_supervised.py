@@ -204,7 +204,7 @@ def test_temperature_of_few_rows_is_drawn_to_one():
     def objective(t):
         powers = np.log(proba) / t
         right = powers[np.arange(12), codes] - np.log(np.exp(powers).sum(1))
-        return right.sum() - np.log(t) ** 2 / 2
+        return right.sum() - 5 * np.log(t) ** 2
 
     best = grid[np.argmax([objective(t) for t in grid])]
     assert fit_temperature(proba, codes) == pytest.approx(best, rel=2e-3)
@@ -340,6 +340,26 @@ def test_parents_are_routed(split):
     direct = clone(est).fit(X, y, parents=parents)
     np.testing.assert_array_equal(
         clf.estimator_.predict_proba(X), direct.predict_proba(X)
+    )
+
+
+def test_weights_are_routed_to_score(binary):
+    clf, X, y_partial, _, _ = binary
+    weights = np.random.RandomState(0).uniform(size=len(X))
+    folds = PartialLabelKFold(2)
+    with config_context(enable_metadata_routing=True):
+        asking = clone(clf).set_score_request(sample_weight=True)
+        scores = cross_val_score(
+            asking, X, y_partial, cv=folds, params={"sample_weight": weights}
+        )
+    for score, (train, test) in zip(scores, folds.split(X, y_partial), strict=True):
+        right = clone(clf).fit(X[train], y_partial[train]).predict(X[test])
+        expected = np.average(right == y_partial[test], weights=weights[test])
+        assert score == pytest.approx(expected)
+    # rows without a label weigh nothing
+    labeled = y_partial >= 0
+    assert clf.score(X, y_partial, weights) == pytest.approx(
+        clf.score(X[labeled], y_partial[labeled], weights[labeled])
     )
 
 

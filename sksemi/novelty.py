@@ -1,0 +1,207 @@
+"""Rows unlike any that an estimator was fitted to."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sksemi import GMVAEClusterer
+from sksemi._validation import COUNT, HasMethods, Interval, StrOptions, _fit_context
+
+__all__ = ["NoveltyDetector"]
+
+
+class NoveltyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Detector of rows unlike any of the training rows, by a fitted estimator.
+
+    Read more in the :ref:`User Guide <novelty>`.
+
+    Parameters
+    ----------
+    estimator : estimator or None, default=None
+        What is cloned and fitted: an estimator of this package, or a Pipeline that ends
+        in one. None is ``GMVAEClusterer()``. To use one that is fitted already, pass
+        ``FrozenEstimator(estimator)`` and the rows that it was fitted to.
+
+    criterion : {"features", "density"}, default="features"
+        How familiar a row is. "features": the mean distance, with a minus, to its
+        ``n_neighbors`` nearest training rows in the space of transform. "density":
+        ``score_samples`` of the estimator, which only those that generate rows have.
+
+    n_neighbors : int, default=5
+        Neighbors of "features".
+
+    quantile : float, default=0.05
+        The fraction of the training rows that is below the threshold: about what is
+        rejected of new rows like them.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone.
+
+    offset_ : float
+        The threshold: the quantile of the training rows' scores. For "features", a
+        training row is no neighbor of itself.
+
+    n_features_in_ : int
+        Features of a row.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, where they are all strings.
+
+    See Also
+    --------
+    sklearn.neighbors.LocalOutlierFactor : Distances against those of the neighbors.
+    sklearn.ensemble.IsolationForest : Random splits that isolate a row.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksemi import GMVAEClusterer
+    >>> from sksemi.novelty import NoveltyDetector
+    >>> X, y = load_digits(return_X_y=True)
+    >>> est = GMVAEClusterer(10, max_iter=2, random_state=0)
+    >>> detector = NoveltyDetector(est, quantile=0.01).fit(X / 16, y)
+    >>> int((detector.predict(X / 16 + 2) == -1).sum())
+    1797
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit"]), None],
+        "criterion": [StrOptions({"features", "density"})],
+        "n_neighbors": [COUNT],
+        "quantile": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self, estimator=None, *, criterion="features", n_neighbors=5, quantile=0.05
+    ):
+        self.estimator = estimator
+        self.criterion = criterion
+        self.n_neighbors = n_neighbors
+        self.quantile = quantile
+
+    def _estimator(self):
+        return GMVAEClusterer() if self.estimator is None else self.estimator
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit a clone of the estimator, and the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows, as the estimator takes them.
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for rows without one, or None: what the estimator takes.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no ``score_samples`` for ``criterion="density"``.
+        """
+        estimator = self._estimator()
+        method = "transform" if self.criterion == "features" else "score_samples"
+        if not hasattr(estimator, method):
+            raise ValueError(
+                f'criterion="{self.criterion}" needs an estimator with the method '
+                f"{method}, which {type(estimator).__name__} has not."
+            )
+        estimator = clone(estimator).fit(X, y)
+        neighbors = None
+        if self.criterion == "features":
+            features = np.asarray(estimator.transform(X))
+            n_neighbors = min(self.n_neighbors, len(features) - 1)
+            neighbors = NearestNeighbors(n_neighbors=n_neighbors).fit(features)
+            scores = -neighbors.kneighbors()[0].mean(1)
+        else:
+            scores = estimator.score_samples(X)
+        self.estimator_, self._neighbors = estimator, neighbors
+        self.offset_ = float(np.quantile(scores, self.quantile))
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+        return self
+
+    def fit_predict(self, X, y=None):
+        """Fit, and say which rows are below the threshold: see `fit` and `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows, as the estimator takes them.
+        y : array-like of shape (n_samples,), default=None
+            See `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            1 for familiar rows, -1 for others.
+        """
+        return self.fit(X, y).predict(X)
+
+    def score_samples(self, X):
+        """How familiar each row is: higher is more.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Minus a distance of features, or nats, by the parameter ``criterion``.
+        """
+        check_is_fitted(self)
+        if self._neighbors is None:
+            return self.estimator_.score_samples(X)
+        features = np.asarray(self.estimator_.transform(X))
+        return -self._neighbors.kneighbors(features)[0].mean(1)
+
+    def decision_function(self, X):
+        """`score_samples` above the threshold: negative for unfamiliar rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``score_samples(X) - offset_``.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Say which rows are unlike any of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            1 for familiar rows, -1 for others.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        of_estimator = get_tags(self._estimator())
+        tags.input_tags = of_estimator.input_tags
+        tags.non_deterministic = of_estimator.non_deterministic
+        return tags
