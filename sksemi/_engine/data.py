@@ -55,12 +55,15 @@ class Data:
         Divides ``x`` when a batch is made.
     parents : Tensor of shape (n_rows,) of int64, default=None
         Coarse labels of all rows.
+    n_past : int, default=0
+        Of so many rows, the first, training has had its pass: see `Minibatches`.
     """
 
     x: torch.Tensor
     codes: torch.Tensor
     scale: float
     parents: torch.Tensor | None = None
+    n_past: int = 0
 
     @property
     def device(self):
@@ -99,13 +102,19 @@ class Data:
 
     def fingerprint(self):
         """Return a hash of all rows, labels and coarse labels in their order."""
-        digest = hashlib.sha256(self.hashes().tobytes())
+        digest = hashlib.sha256(self._hashes().tobytes())
         digest.update(self.codes.cpu().numpy().tobytes())
         if self.parents is not None:
             digest.update(self.parents.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def hashes(self):
+    def distinct(self):
+        """Numbers of rows, one for equal ones of one label, in the order of hashes."""
+        codes = self.codes.cpu().numpy().astype(np.uint64)
+        rows = np.column_stack([_scrambled(self._hashes()), codes])
+        return torch.from_numpy(np.unique(rows, axis=0, return_index=True)[1])
+
+    def _hashes(self):
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
         rows = torch.arange(len(self.codes), device=self.device)
@@ -116,7 +125,7 @@ class Data:
     @cached_property
     def _mixed(self):
         """Row numbers in the order of their hashes: (n_rows,)."""
-        hashes = self.hashes()
+        hashes = self._hashes()
         order = np.argsort(hashes, kind="stable")
         # Equal rows are told apart by their number, or they would stand together.
         ordered = hashes[order]
@@ -143,16 +152,19 @@ class Minibatches:
         Labels, -1 where there is none.
     batch_size : int
     pool : {"unlabeled", "all"}, default="unlabeled"
+    n_past : int, default=0
+        So many rows, the first, are not in the pool.
     """
 
-    def __init__(self, y, batch_size, pool="unlabeled"):
+    def __init__(self, y, batch_size, pool="unlabeled", n_past=0):
         self.y = y
         everything = torch.arange(len(y), device=y.device)
         labeled = everything[y >= 0]
         pool = everything if pool == "all" else everything[y < 0]
+        pool = pool[pool >= n_past]
         self.all_labeled = len(pool) == 0
         if self.all_labeled:
-            labeled, pool = pool, labeled
+            labeled, pool = pool, labeled[labeled >= n_past]
         self.labeled, self.pool = labeled, pool
         self.n_labeled = min(batch_size // 2, len(labeled))
         self.n_pool = min(batch_size - self.n_labeled, len(pool))

@@ -340,5 +340,5 @@ def _check_remembered(remembered, config):
         ("codes", torch.empty(n_rows, dtype=torch.int64, device="meta")),
     ]:
         _check_array(f"{name} of the rows remembered", remembered[name], like)
-    if not np.isin(remembered["codes"], range(config["n_labels"])).all():
+    if not np.isin(remembered["codes"], range(-1, config["n_labels"])).all():
         raise Damaged("a row remembered has a label that is not there")

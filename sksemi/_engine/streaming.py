@@ -1,7 +1,8 @@
 """partial_fit: one pass over rows that come a part at a time.
 
 Few rows have labels, and every step needs some: those seen so far are remembered, up to
-a number, and train beside the rows of a part. Unlabeled rows are forgotten.
+a number, and train beside the rows of a part. Of the others a sample is remembered, for
+what a module learns from all rows beside its steps.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from sksemi._engine.sources import JoinedRows
 
 # Schedules count so many steps as an epoch, for a stream has no end.
 STEPS_PER_EPOCH = 100
-# Labeled rows that are remembered.
+# Labeled rows that are remembered, and others; fewer where they have more values.
 REMEMBERED = 2000
+REMEMBERED_VALUES = 2**23
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Stream:
         rows.in_unit_interval = inside
 
     def join(self, data, n_labels):
-        """Rows of a call after the labeled ones that are remembered.
+        """Rows of a call after those that are remembered.
 
         Raises
         ------
@@ -103,6 +105,7 @@ class Stream:
                 JoinedRows(remembered["x"].to(data.x.device), data.x, data.scale),
                 torch.cat([codes.to(device), data.codes]),
                 1.0,
+                n_past=len(codes),
             )
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
@@ -113,23 +116,23 @@ class Stream:
 
     @staticmethod
     def keep(state, data):
-        """State of a training for the next call, with the labeled rows."""
-        labeled = (data.codes >= 0).nonzero()[:, 0]
-        labeled = labeled[distinct(data.rows(labeled), data.codes[labeled])]
-        if len(labeled) > REMEMBERED:
-            batches = Minibatches(data.codes[labeled], 2 * REMEMBERED, "all")
+        """State of a training for the next call, with rows to remember."""
+        most = min(REMEMBERED, max(1, REMEMBERED_VALUES // data.x.shape[1]))
+        # In the order of hashes, the first are a fair sample, the same in any order of
+        # the parts and however often they come.
+        rows = data.distinct().to(data.device)
+        codes = data.codes[rows]
+        labeled, others = rows[codes >= 0], rows[codes < 0][:most]
+        if len(labeled) > most:
+            batches = Minibatches(data.codes[labeled], 2 * most, "all")
             labeled = labeled[batches.draw_labeled()]
-        remembered = {"x": data.rows(labeled), "codes": data.codes[labeled]}
+        kept = torch.cat([labeled, others])
         none = data.codes[:0]  # the rows of the next call are others
-        return state | {"pool": none, "order": none, "remembered": remembered}
-
-
-def distinct(x, codes):
-    """Positions of rows, of those with equal values and labels the first: (n,)."""
-    hashes = Data(x, codes, 1.0).hashes()
-    rows = np.column_stack([hashes, codes.cpu().numpy().astype(np.uint64)])
-    first = np.unique(rows, axis=0, return_index=True)[1]
-    return torch.from_numpy(np.sort(first)).to(codes.device)
+        return state | {
+            "pool": none,
+            "order": none,
+            "remembered": {"x": data.rows(kept), "codes": data.codes[kept]},
+        }
 
 
 class PartialFitMixin:
@@ -139,9 +142,9 @@ class PartialFitMixin:
         """Train on some more rows, in one pass over them.
 
         The first call starts the networks, units and clusters; later ones go on with
-        them, and so does a call after `fit`. Rows without a label are forgotten after
-        their call. Labeled ones are remembered, up to 2,000 of them, balanced over the
-        labels, and train beside the rows of later calls.
+        them, and so does a call after `fit`. Labeled rows are remembered, up to 2,000,
+        balanced over the labels, and train beside the rows of later calls. So is a
+        sample of up to 2,000 others, for k-means and statistics alone.
 
         Parameters
         ----------

@@ -77,7 +77,7 @@ class Steps:
 
     def __init__(self, model, data, batch_size, pool):
         self.device = data.device
-        self.batches = Minibatches(data.codes, batch_size, pool)
+        self.batches = Minibatches(data.codes, batch_size, pool, data.n_past)
         # A tensor, so that a step captured once sees a later change of the rate.
         self.rate = torch.zeros((), device=self.device)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=self.rate, fused=True)
@@ -268,7 +268,7 @@ def evaluate(model, data, *, batch_size, epoch, weights=None, pool="unlabeled"):
     float
     """
     model.eval()
-    batches = Minibatches(data.codes, batch_size, pool)
+    batches = Minibatches(data.codes, batch_size, pool, data.n_past)
     epoch = torch.tensor(float(epoch), device=data.device)
     total = 0
     for _ in range(batches.n_steps):
