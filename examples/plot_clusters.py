@@ -31,7 +31,9 @@ ClusterExamplesDisplay.from_estimator(
 axes[0].set_title("most probable digits of each cluster")
 
 # clusters in the order of the digit that most of their rows are
-main_digit = [np.bincount(y[est.labels_ == k]).argmax() for k in range(10)]
+main_digit = [
+    np.bincount(y[est.labels_ == k], minlength=10).argmax() for k in range(10)
+]
 rank = np.argsort(np.argsort(main_digit, kind="stable"))
 ConfusionMatrixDisplay.from_predictions(
     y, rank[est.labels_], ax=axes[1], cmap="Blues", colorbar=False

@@ -184,10 +184,10 @@ CAGEM = Page(
     """Tables 1, 2 and 3 of Maaløe, Fraccaro and Winther (2017).
 Log-likelihoods are importance-weighted bounds of test images that are binarized
 once; the paper takes 5,000 samples and does not give its number of epochs, ours
-take 100 samples. Errors are of p(y|x) by 20 draws or as many as ``n_draws`` says.
-``K = 1`` is a plain VAE of two layers of the same sizes, which takes no labels; its
-batches of 100 rows see as many rows of the bound a step as CaGeM's 200, of which
-half are labeled.""",
+take 100 samples (three early lines do not say how many). Errors are of p(y|x) by 20
+draws or as many as ``n_draws`` says. ``K = 1`` is a plain VAE of two layers of the
+same sizes, which takes no labels; its batches of 100 rows see as many rows of the
+bound a step as CaGeM's 200, of which half are labeled.""",
     "--labels 100 --epochs 60 --curve --set warm_up=10 categorical_weight=2",
     {
         "Table 1: log-likelihood on MNIST, nats": [
