@@ -111,7 +111,7 @@ class Data:
     def distinct(self):
         """Numbers of rows, one for equal ones of one label, in the order of hashes."""
         codes = self.codes.cpu().numpy().astype(np.uint64)
-        rows = np.column_stack([_scrambled(self._hashes()), codes])
+        rows = np.column_stack([scrambled(self._hashes()), codes])
         return torch.from_numpy(np.unique(rows, axis=0, return_index=True)[1])
 
     def _hashes(self):
