@@ -338,3 +338,25 @@ def test_edited_archives(Estimator, edit, states):
     types = skops.io.get_untrusted_types(data=content)
     with pytest.raises(ValueError, match="is damaged"):
         skops.io.loads(content, trusted=types)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("codes", lambda codes: codes + 10, "label that is not there"),
+        ("codes", lambda codes: codes.astype(float), "codes of the rows remembered"),
+        ("x", lambda x: x[:, 1:], "x of the rows remembered"),
+        ("x", lambda x: x * np.inf, "not finite"),
+        ("x", lambda x: x[1:], "x of the rows remembered"),
+    ],
+)
+def test_rows_remembered_by_a_stream(name, value, message, digits):
+    X, _, y_partial = digits
+    est = sksemi.M2Generator(**QUICK, hidden_layer_sizes=(8,))
+    state = est.partial_fit(X, y_partial).__getstate__()
+    restored(sksemi.M2Generator, state).partial_fit(X)
+    remembered = state["_state"]["remembered"]
+    with np.errstate(invalid="ignore"):
+        remembered[name] = value(remembered[name])
+    with pytest.raises(ValueError, match=f"damaged.*{message}"):
+        restored(sksemi.M2Generator, state)
