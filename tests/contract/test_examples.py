@@ -68,6 +68,29 @@ def test_tables_benchmark_goes_on_and_renders(tmp_path):
 
 
 @pytest.mark.slow
+def test_active_learning_benchmark_goes_on(tmp_path):
+    out = tmp_path / "lines.jsonl"
+    command = ["--sets", "breast cancer", "--strategies", "random", "--seeds", "1"]
+    command += ["--set", "max_iter=1", "--out", out]
+    whole = run("benchmarks/active_learning.py", *command, folder=tmp_path)
+    lines = out.read_text().splitlines()
+    assert len(whole) == len(lines) == 5
+    out.write_text("".join(f"{line}\n" for line in lines[:2]))
+    rest = run("benchmarks/active_learning.py", *command, folder=tmp_path)
+    assert rest == whole[2:]
+    for line, again in zip(lines, out.read_text().splitlines(), strict=True):
+        assert json.loads(line)["rows"] == json.loads(again)["rows"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["active_learning", "calibration", "n_clusters", "novelty"]
+)
+def test_summaries_of_benchmarks(name):
+    assert len(run(f"benchmarks/{name}.py", "--summary", folder=EXAMPLES)) > 3
+
+
+@pytest.mark.slow
 def test_quickstart(tmp_path):
     pytest.importorskip("matplotlib")
     lines = run("quickstart.py", folder=tmp_path)
