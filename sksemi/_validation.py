@@ -25,6 +25,9 @@ from sklearn.utils._param_validation import (  # noqa: F401
     validate_params,
 )
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils.validation import (
+    _check_method_params as check_method_params,  # noqa: F401
+)
 from sklearn.utils.validation import check_array, validate_data
 
 from sksemi._containers import check_container, from_torch, naming

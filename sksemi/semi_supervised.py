@@ -69,12 +69,12 @@ def fit_temperature(proba, codes):
     return float(np.exp(minimize_scalar(loss, bounds=(-5, 5)).x))
 
 
-def _proba_of_fold(estimator, X, y, test, n_classes, params):
-    """Probabilities of rows by a fit in which they are unlabeled."""
-    y = y.astype(object if y.dtype.kind in ("b", "u") else y.dtype)
-    y[test] = -1
-    fold = clone(estimator).fit(X, y, **params)
-    return fold.predict_proba(_validation.safe_indexing(X, test))[:, :n_classes]
+def _proba_of_fold(estimator, X, y, train, test, n_classes, params):
+    """Probabilities of rows by a fit without them."""
+    params = _validation.check_method_params(X, params, train)
+    X_train, X_test = (_validation.safe_indexing(X, rows) for rows in (train, test))
+    fold = clone(estimator).fit(X_train, y[train], **params)
+    return fold.predict_proba(X_test)[:, :n_classes]
 
 
 class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -96,8 +96,8 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     temperature : float, "auto" or None, default=None
         Log-probabilities are divided by it; above 1, predictions become less sure.
-        "auto" finds it by up to five more fits, in each of which a part of the labeled
-        rows has no label: see the Notes. None leaves the estimator's probabilities.
+        "auto" finds it by up to five more fits, each without a part of the labeled
+        rows: see the Notes. None leaves the estimator's probabilities.
 
     n_jobs : int or None, default=None
         Processes for the fits of ``temperature="auto"``. None is one, unless in a
@@ -133,10 +133,10 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     The temperature of "auto" is fitted to predictions of the labeled rows: they are
     dealt to five stratified folds, or as many as the rarest label has rows, and those
-    of a fold are predicted by a fit in which they are unlabeled rows. Their own labels'
-    fit would be too sure of them. It minimizes the log loss of those rows, summed, plus
-    ``5 * log(temperature)**2``, which draws the temperature of few rows towards 1 [1]_:
-    fits with fewer labels are wrong more often, and alone would make it too large.
+    of a fold are predicted by a fit without them. A fit is too sure of its own rows,
+    without their label too. The temperature minimizes the log loss of those rows,
+    summed, plus ``5 * log(temperature)**2``, which draws that of few rows towards 1
+    [1]_: fits with fewer labels are wrong more often, and would make it too large.
 
     y of two values of which one is -1 has no unlabeled rows: -1 is a class there, as
     for scikit-learn's classifiers, with a warning.
@@ -246,17 +246,20 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         counts = np.bincount(codes[codes >= 0])
         if counts.min() < 2:
             raise ValueError(
-                'temperature="auto" predicts labeled rows by fits without their label, '
+                'temperature="auto" predicts labeled rows by fits without them, '
                 f"but y has the label {classes[counts.argmin()]} only once. Label one "
                 "more such row, or set temperature=None."
             )
-        splits = PartialLabelKFold(min(FOLDS, counts.min())).split(codes, codes)
-        tests = [test for _, test in splits]
+        folds = PartialLabelKFold(min(FOLDS, counts.min()))
+        splits = list(folds.split(codes, codes))
         proba = Parallel(n_jobs=self.n_jobs)(
-            delayed(_proba_of_fold)(self._estimator(), X, y, test, len(classes), params)
-            for test in tests
+            delayed(_proba_of_fold)(
+                self._estimator(), X, y, train, test, len(classes), params
+            )
+            for train, test in splits
         )
-        return fit_temperature(np.concatenate(proba), codes[np.concatenate(tests)])
+        tests = np.concatenate([test for _, test in splits])
+        return fit_temperature(np.concatenate(proba), codes[tests])
 
     def predict_proba(self, X):
         """Probability of each class.

@@ -10,7 +10,8 @@ over the classes. Every line has the expected calibration error (15 bins of the 
 probability, of equal width) and the log loss of the test rows, in nats, "before",
 "after" with temperature="auto", by a "best" temperature fitted to the test rows
 themselves, which no method of one temperature can beat, and by the temperature that the
-training labels' own predictions give ("own"), which is why folds are needed.
+training labels' own predictions give ("own"), which is why folds are needed. Some lines
+have "masked": by folds whose rows stay, unlabeled, which was tried first.
 """
 
 import argparse
@@ -100,7 +101,7 @@ def summary(lines):
         groups.setdefault(key(line)[:4], []).append(line)
     for of, own in groups.items():
         print(*of, len(own), "seeds, accuracy", mean([x["accuracy"] for x in own]))
-        for when in ("before", "after", "best", "own"):
+        for when in own[0]["temperatures"]:
             print(
                 f"  {when:7} ECE {mean([x[when]['ece'] for x in own])}"
                 f"  log loss {mean([x[when]['log_loss'] for x in own])}"
