@@ -71,6 +71,9 @@ from sksemi._validation import (
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 1200
+# Least weight that "auto" gives the terms of labels that name every cluster: of a few
+# columns the bound gives up some against smaller ones.
+LEAST_HOLD = 10.0
 
 
 # Of an estimator or a config: the rate and floor of the temperature's schedule.
@@ -336,8 +339,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     assignment_weight : float or "auto", default="auto"
         Weight of the cross-entropy with given and assigned labels; the term is absent
-        without labels. "auto" is ``max(1, n_features / 4)``, to hold against a
-        reconstruction that is summed over features.
+        without labels. "auto" is ``n_features / 4``, to hold against a reconstruction
+        that is summed over features, and at least 10, or 1 where some cluster has no
+        label, as larger weights win against those.
 
     metric_weight : float or "auto", default="auto"
         Weight of the lifted structured loss on features, absent without labels; "auto"
@@ -578,7 +582,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         self.random_state = random_state
 
     def _auto_weights(self, rows, config):
-        hold = max(1.0, config["n_features"] / 4)  # against a sum over features
+        every_named = config["n_labels"] == config["n_clusters"]
+        # against a sum over features
+        hold = max(LEAST_HOLD if every_named else 1.0, config["n_features"] / 4)
         reconstruction = 10.0 if config["likelihood"] == "mse" else 1.0
         return {"reconstruction": reconstruction, "assignment": hold, "metric": hold}
 

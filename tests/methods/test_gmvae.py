@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits, make_blobs
+from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
@@ -33,6 +33,14 @@ def test_blobs_without_labels(blobs):
     X, y = blobs
     est = GMVAEClusterer(4, random_state=0)
     assert adjusted_rand_score(y, est.fit_predict(X)) > 0.95
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_labels_of_few_columns_are_kept(seed):
+    """Four columns, every row labeled: the labels of no class are given up."""
+    X, y = load_iris(return_X_y=True)
+    est = GMVAEClusterer(max_iter=60, random_state=seed).fit(X, y)
+    assert est.score(X, y) > 0.93
 
 
 @pytest.mark.parametrize("seed", range(3))
