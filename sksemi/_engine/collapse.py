@@ -11,16 +11,16 @@ from sksemi._engine.data import Minibatches
 from sksemi._validation import warn_user
 
 # A fit of fewer training steps has not had the time, and one of fewer rows not the
-# data: it is not judged.
-MIN_STEPS = 50
+# data: it is not judged. What labels say takes longer to learn.
+MIN_STEPS, MIN_STEPS_LABELS = 50, 100
 MIN_ROWS = 20
 # Share of the rows in one cluster above which the others count for nothing.
 NEARLY_ALL = 0.95
 # Rows, labeled and not, that a linear model of the labels is tried on, fewer where they
-# are wide; and the standard errors by which predictions may disagree more with it than
-# it errs.
+# are wide; the standard errors by which predictions may disagree more with it than it
+# errs, and the fraction of its accuracy that agreement may fall to.
 JUDGED_ROWS, JUDGED_VALUES, FEWEST = 2_000, 2**21, 200
-FAR = 3.5
+FAR, MUCH = 3.5, 0.75
 FOLDS = 5
 
 
@@ -38,13 +38,15 @@ def warn_collapse(estimator, plan):
     """
     codes = plan.data.codes
     n_steps = Minibatches(codes, plan.batch_size, plan.pool).n_steps
-    if n_steps * estimator.n_iter_ < MIN_STEPS or len(codes) < MIN_ROWS:
+    n_steps *= estimator.n_iter_
+    if n_steps < MIN_STEPS or len(codes) < MIN_ROWS:
         return
     found, remedies = _clusters(estimator, codes[codes >= 0].bincount().tolist())
-    apart = apart_from_labels(estimator, plan.data)
+    enough = n_steps >= MIN_STEPS_LABELS
+    apart = apart_from_labels(estimator, plan.data) if enough else ""
     if apart:
         found.append(apart)
-        remedies.append("columns of one scale (StandardScaler) or fewer of them (PCA)")
+        remedies.append("columns of one scale, or fewer of them (PCA)")
     row, dead = estimator.history_[-1], {}
     for name, (variable, least) in getattr(estimator.model_, "least", {}).items():
         if row[name] < least:
@@ -113,7 +115,7 @@ def apart_from_labels(estimator, data):
         return ""
     agree = np.mean(predicted[named] == estimator.classes_[said[named]])
     variance = right * (1 - right) / len(y) + agree * (1 - agree) / named.sum()
-    if right - agree <= FAR * variance**0.5:
+    if right - agree <= FAR * variance**0.5 or agree > MUCH * right:
         return ""
     return (
         f"{100 * agree:.0f} % of the unlabeled rows are in the class that a linear "

@@ -159,7 +159,7 @@ def test_a_fit_that_is_set_piece_by_piece(monkeypatch):
         vars(self).pop("model_", None)
         resume = None
         self._unfitted(resume)
-        self._prepare_run_finish(X, y, parents, resume)
+        self._prepare_run_finish(X, y, parents, resume, None)
         return self
 
     monkeypatch.setattr(DeepEstimator, "_fit", fit)
