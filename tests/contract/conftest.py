@@ -17,11 +17,3 @@ def digits():
 def images(digits):
     X, y, y_partial = digits
     return X.reshape(-1, 8, 8), y, y_partial
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """scikit-learn's checks of sparse rows, dear by default: one class, all if slow."""
-    for item in items:
-        if "check_estimator_sparse" in item.name and "GMVAE" not in item.name:
-            item.add_marker(pytest.mark.slow)

@@ -51,7 +51,7 @@ def test_all_equal_rows(Estimator):
     assert "n_clusters" in message
 
 
-@pytest.mark.parametrize("n_clusters", [10, 40])
+@pytest.mark.parametrize("n_clusters", [10, pytest.param(40, marks=pytest.mark.slow)])
 @every_estimator
 def test_what_is_told_is_so(Estimator, n_clusters):
     """Pure noise, and more clusters than there is anything to find."""

@@ -84,7 +84,7 @@ def test_digits_without_labels(digits):
 
 def test_reconstructions_are_nearer_than_the_mean(digits):
     X, X_test, _, _ = digits
-    est = CatVAEClusterer(10, random_state=0).fit(X)
+    est = CatVAEClusterer(10, random_state=0, max_iter=50).fit(X)
     error = np.square(est.reconstruct(X_test) - X_test).sum(1).mean()
     assert error < 0.8 * np.square(X_test - X.mean(0)).sum(1).mean()
 
