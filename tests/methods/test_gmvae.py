@@ -101,8 +101,7 @@ def test_digits_without_labels(digits):
 
 def test_reconstructions_are_nearer_than_the_mean(digits):
     X, X_test, y, _ = digits
-    est = GMVAEClusterer(random_state=0, max_iter=40)
-    est.fit(X, mask_labels(y, 50, random_state=0))
+    est = GMVAEClusterer(random_state=0).fit(X, mask_labels(y, 50, random_state=0))
     error = np.square(est.reconstruct(X_test) - X_test).sum(1).mean()
     assert error < 0.5 * np.square(X_test - X.mean(0)).sum(1).mean()
 
