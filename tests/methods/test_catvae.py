@@ -113,6 +113,7 @@ def test_papers_form_is_expressible(digits):
         input_noise=0.0,
         max_shift=0,
         random_state=0,
+        max_iter=60,
     ).fit(X, mask_labels(y, 50, random_state=0))
     assert est.score(X_test, y_test) > 0.8
     for row in est.history_:  # the separation is logged, but not minimized

@@ -30,7 +30,8 @@ def digits():
 @pytest.fixture(scope="module")
 def fitted_digits(digits):
     X, _, y, _ = digits
-    return M2Generator(random_state=0).fit(X, mask_labels(y, 50, random_state=0))
+    est = M2Generator(random_state=0, max_iter=60)
+    return est.fit(X, mask_labels(y, 50, random_state=0))
 
 
 # ------------------------------------------------------------------ blobs
