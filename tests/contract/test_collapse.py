@@ -139,7 +139,15 @@ def test_wide_noisy_rows_without_noise_on_them(Estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@every_estimator
+@pytest.mark.parametrize(
+    "Estimator",
+    [
+        pytest.param(Estimator, marks=pytest.mark.slow)  # nine seconds
+        if Estimator.__name__ == "CaGeMGenerator"
+        else Estimator
+        for Estimator in ESTIMATORS
+    ],
+)
 def test_one_row_far_out_costs_no_cluster(Estimator):
     X, y = make_blobs(2000, centers=10, n_features=8, random_state=0)
     X[0] = 1e6

@@ -26,6 +26,8 @@ def run(name, *arguments, folder):
     return done.stdout.splitlines()
 
 
+# .ci/run has it as well
+@pytest.mark.slow
 def test_overhead_ends_with_its_ratio(tmp_path):
     lines = run("benchmarks/overhead.py", "--quick", "--rows", "400", folder=tmp_path)
     assert re.fullmatch(r"ratio \d+\.\d{3}", lines[-1])
