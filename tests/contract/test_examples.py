@@ -39,6 +39,7 @@ def test_results_are_summarized():
     assert all(re.search(r"n = \d+$|\+-", line) for line in lines)
 
 
+@pytest.mark.slow
 def test_tables_benchmark_goes_on_and_renders(tmp_path):
     out, page = tmp_path / "lines.jsonl", tmp_path / "page.rst"
     files = ["--out", out, "--page", page]
