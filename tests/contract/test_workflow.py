@@ -45,16 +45,9 @@ def test_warm_start_copied_by_skops_goes_on(Estimator, rows, by_skops):
     _workflow.check_copied_warm_start_goes_on("", Estimator(), by_skops, rows)
 
 
-# Each fits wide networks in two processes: one class by default, all under slow.
-@pytest.mark.parametrize(
-    "Estimator",
-    [
-        Estimator
-        if Estimator.__name__ == "GMVAEClusterer"
-        else pytest.param(Estimator, marks=pytest.mark.slow)
-        for Estimator in ESTIMATORS
-    ],
-)
+# Starts two processes; by default the classifier's view and the curve of labels do.
+@pytest.mark.slow
+@every_estimator
 def test_grid_search_in_two_processes(Estimator, digits):
     X, y, _ = digits
     search = GridSearchCV(
