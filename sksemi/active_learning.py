@@ -169,18 +169,11 @@ def _of_uncovered(transform, clusters, labeled, n_queries):
     ]
 
 
-def _kmeans(points, n_clusters, rng, weights=None):
-    """k-means with no more centers than there are points of positive weight."""
-    counted = points if weights is None else points[weights > 0]
-    n_clusters = min(n_clusters, len(np.unique(counted, axis=0)))
-    if n_clusters == 0:
-        return None
-    return KMeans(n_clusters, random_state=rng).fit(points, sample_weight=weights)
-
-
 def _typiclust(labeled, n_queries, rng, transform):
-    n_clusters = labeled.sum() + n_queries
-    clusters = _kmeans(transform, n_clusters, rng).labels_
+    # no more clusters than there are different rows
+    n_different = len(np.unique(transform, axis=0))
+    n_clusters = min(labeled.sum() + n_queries, n_different)
+    clusters = KMeans(n_clusters, random_state=rng).fit_predict(transform)
     chosen = _of_uncovered(transform, clusters, labeled, n_queries)
     return _filled(chosen, labeled, n_queries, rng)
 
@@ -201,10 +194,6 @@ def _filled(chosen, labeled, n_queries, rng):
 
 _STRATEGIES = {
     "auto": (("transform", "predict_proba"), _auto),
-    "auto_b": (
-        ("transform", "predict_proba"),
-        lambda *a, **k: _auto(*a, **k, prior=0.1),
-    ),
     "typiclust": (("transform",), _typiclust),
     "margin": (("predict_proba",), _margin),
     "entropy": (("predict_proba",), _entropy),

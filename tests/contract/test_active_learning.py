@@ -201,3 +201,11 @@ def test_refusals(blobs, partial):
     with pytest.raises(TypeError, match="method predict_proba, which KMeans has not"):
         query(KMeans(2, random_state=0).fit(X), X, 2)
     assert len(query(KMeans(2, random_state=0).fit(X), X, 2, strategy="coreset")) == 2
+
+
+def test_strategies_offered_are_those_documented():
+    """A message of a wrong name lists them, and each of them runs, above."""
+    est = Fixed(np.eye(3))
+    with pytest.raises(ValueError, match="must be one of") as error:
+        query(est, np.eye(3), 1, strategy="other")
+    assert str(error.value).endswith(f"{STRATEGIES}.")
