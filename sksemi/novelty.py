@@ -3,18 +3,17 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sksemi import GMVAEClusterer
 from sksemi._validation import COUNT, HasMethods, Interval, StrOptions, _fit_context
+from sksemi._wrapping import WrappingMixin
 
 __all__ = ["NoveltyDetector"]
 
 
-class NoveltyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
     """Detector of rows unlike any of the training rows, by a fitted estimator.
 
     Read more in the :ref:`User Guide <novelty>`.
@@ -85,9 +84,6 @@ class NoveltyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_neighbors = n_neighbors
         self.quantile = quantile
 
-    def _estimator(self):
-        return GMVAEClusterer() if self.estimator is None else self.estimator
-
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Fit a clone of the estimator, and the threshold.
@@ -127,10 +123,7 @@ class NoveltyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
             scores = estimator.score_samples(X)
         self.estimator_, self._neighbors = estimator, neighbors
         self.offset_ = float(np.quantile(scores, self.quantile))
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
+        self._take_features_of(estimator)
         return self
 
     def fit_predict(self, X, y=None):
@@ -198,10 +191,3 @@ class NoveltyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
             1 for familiar rows, -1 for others.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        of_estimator = get_tags(self._estimator())
-        tags.input_tags = of_estimator.input_tags
-        tags.non_deterministic = of_estimator.non_deterministic
-        return tags

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -16,8 +16,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sksemi import GMVAEClusterer, _validation
+from sksemi import _validation
 from sksemi._validation import AUTO, POSITIVE, HasMethods, _fit_context
+from sksemi._wrapping import WrappingMixin
 from sksemi.model_selection import PartialLabelKFold
 
 __all__ = ["SemiSupervisedClassifier"]
@@ -77,7 +78,7 @@ def _proba_of_fold(estimator, X, y, train, test, n_classes, params):
     return fold.predict_proba(X_test)[:, :n_classes]
 
 
-class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     """Classifier of the labels of y, by an estimator that also clusters.
 
     A clusterer's ``classes_`` has an entry for every cluster, and scikit-learn treats
@@ -171,9 +172,6 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         self.temperature = temperature
         self.n_jobs = n_jobs
 
-    def _estimator(self):
-        return GMVAEClusterer() if self.estimator is None else self.estimator
-
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, **params):
         """Fit a clone of the estimator, and the temperature if it is "auto".
@@ -209,10 +207,7 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
             temperature = self._cross_fitted_temperature(X, y, codes, classes, params)
         self.estimator_, self.classes_ = estimator, classes
         self.temperature_ = float(temperature)
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
+        self._take_features_of(estimator)
         return self
 
     def _check_y(self, y):
@@ -457,8 +452,5 @@ class SemiSupervisedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        of_estimator = get_tags(self._estimator())
-        tags.input_tags = of_estimator.input_tags
-        tags.transformer_tags = of_estimator.transformer_tags
-        tags.non_deterministic = of_estimator.non_deterministic
+        tags.transformer_tags = get_tags(self._estimator()).transformer_tags
         return tags

@@ -40,8 +40,13 @@ MAY_IMPORT = {
     "sksemi.datasets": GROUND,
     "sksemi.inspection": ("sksemi.datasets", "sksemi.model_selection", *GROUND),
     "sksemi.model_selection": GROUND,
-    "sksemi.novelty": GROUND,
-    "sksemi.semi_supervised": ("sksemi.model_selection", *GROUND),
+    "sksemi._wrapping": GROUND,
+    "sksemi.novelty": ("sksemi._wrapping", *GROUND),
+    "sksemi.semi_supervised": (
+        "sksemi._wrapping",
+        "sksemi.model_selection",
+        *GROUND,
+    ),
     "sksemi.utils": ("sksemi._engine", "sksemi.datasets", *GROUND),
 }
 
