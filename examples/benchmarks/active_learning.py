@@ -15,7 +15,6 @@ the rows chosen, and goes on from the lines that are there.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
@@ -31,7 +30,7 @@ from sksemi.active_learning import query
 from sksemi.semi_supervised import SemiSupervisedClassifier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "active_learning.jsonl"
 BUDGETS = (10, 20, 40, 80, 160)
@@ -115,13 +114,6 @@ def key(line):
     return tuple(line[name] for name in names)
 
 
-def read(path):
-    """Lines of earlier runs."""
-    if not path.exists():
-        return []
-    return [json.loads(text) for text in path.read_text().splitlines()]
-
-
 def summary(lines):
     """Print mean and standard deviation over the seeds."""
     errors = defaultdict(list)
@@ -148,9 +140,9 @@ def main():
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
     if args.summary:
-        summary(read(args.out))
+        summary(read_lines(args.out))
         return
-    done = {key(line): line["rows"] for line in read(args.out)}
+    done = {key(line): line["rows"] for line in read_lines(args.out)}
     for name in args.sets:
         for seed in range(args.seeds):
             kept = []

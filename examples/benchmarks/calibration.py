@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from active_learning import prepare, read
+from active_learning import prepare
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
@@ -29,7 +29,7 @@ from sksemi.datasets import mask_labels
 from sksemi.semi_supervised import SemiSupervisedClassifier, fit_temperature
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "calibration.jsonl"
 
@@ -120,9 +120,9 @@ def main():
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
     if args.summary:
-        summary(read(args.out))
+        summary(read_lines(args.out))
         return
-    done = {key(line) for line in read(args.out)}
+    done = {key(line) for line in read_lines(args.out)}
     for name in args.sets:
         for method in args.methods:
             for seed in range(args.seeds):

@@ -29,7 +29,7 @@ import torch
 import sksemi
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, versions
+from _common import append_line, device_name, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "growth.jsonl"
 BASE = {"rows": 10_000, "clusters": 10, "labels": 100, "dtype": "uint8", "in": "map"}
@@ -126,18 +126,11 @@ def measure(setting):
     }
 
 
-def recorded():
-    """Lines of earlier runs."""
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
-
-
 def plot(path):
     """Draw time per row and memory over rows, clusters and labels."""
     import matplotlib.pyplot as plt
 
-    lines = recorded()
+    lines = read_lines(RESULTS)
     _, axes = plt.subplots(2, 3, sharey="row", figsize=(9, 5), layout="constrained")
     for column, name in enumerate(("rows", "clusters", "labels")):
         others = {key: value for key, value in BASE.items() if key != name}
@@ -182,7 +175,7 @@ def main():
     if args.plot:
         plot(args.plot)
         return
-    known = [line["setting"] for line in recorded()]
+    known = [line["setting"] for line in read_lines(RESULTS)]
     for setting in settings(args):
         if setting in known:
             continue

@@ -21,7 +21,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from active_learning import read
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
 from sklearn.metrics import calinski_harabasz_score, silhouette_score
@@ -32,7 +31,7 @@ import sksemi
 from sksemi.model_selection import _CRITERIA
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "n_clusters.jsonl"
 CANDIDATES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 25)
@@ -108,10 +107,10 @@ def main():
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
     if args.summary:
-        summary(read(args.out))
+        summary(read_lines(args.out))
         return
     names = ("set", "method", "changed", "seed")
-    done = {tuple(line[name] for name in names) for line in read(args.out)}
+    done = {tuple(line[name] for name in names) for line in read_lines(args.out)}
     for seed in args.seeds:
         for name in args.sets:
             line = {

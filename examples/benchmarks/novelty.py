@@ -22,7 +22,6 @@ from pathlib import Path
 
 import active_learning
 import numpy as np
-from active_learning import read
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
@@ -31,7 +30,7 @@ import sksemi
 from sksemi.datasets import mask_labels
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, load, overrides, versions
+from _common import append_line, device_name, load, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "novelty.jsonl"
 IMAGES = {"mnist": "mnist", "fashion": "fashion-mnist"}
@@ -146,9 +145,9 @@ def main():
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
     if args.summary:
-        summary(read(args.out))
+        summary(read_lines(args.out))
         return
-    done = {key(line) for line in read(args.out)}
+    done = {key(line) for line in read_lines(args.out)}
     for name in args.sets:
         for seed in range(args.seeds):
             classes = np.unique(prepare(name, seed)[1]).tolist()

@@ -30,7 +30,6 @@ downloads, and no package of PyPI's that we know carries either.
 import argparse
 import importlib.metadata
 import importlib.util
-import json
 import sys
 import time
 import warnings
@@ -59,7 +58,7 @@ from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 from render import table
 
 HERE = Path(__file__)
@@ -275,13 +274,6 @@ def largest(labels):
     return np.unique(labels, return_counts=True)[1].max() / len(labels)
 
 
-def read(path):
-    """Lines of earlier runs."""
-    if not path.exists():
-        return []
-    return [json.loads(text) for text in path.read_text().splitlines()]
-
-
 def key(line):
     """What makes a run another run."""
     names = ("set", "method", "labels", "seed", "scored_on", "changed")
@@ -289,7 +281,7 @@ def key(line):
 
 
 def benchmark(args):
-    done = {key(line) for line in read(args.out)}
+    done = {key(line) for line in read_lines(args.out)}
     for seed in range(args.first_seed, args.first_seed + args.seeds):
         for labels in args.labels:
             for name in args.sets:
@@ -437,7 +429,7 @@ def render(source, page):
     """Write the page from the lines of runs with default parameters on test rows."""
     lines = [
         x
-        for x in read(source)
+        for x in read_lines(source)
         if x["scored_on"] == "test" and not x["changed"] and "failed" not in x
     ]
     if not lines:

@@ -302,6 +302,13 @@ def resolved(estimator):
     }
 
 
+def read_lines(path):
+    """Dicts of a file of JSON lines; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(text) for text in path.read_text().splitlines()]
+
+
 def record(estimator, args, results):
     """Add one line of JSON with everything that a figure needs to be trusted."""
     history = [

@@ -9,13 +9,13 @@ changes and number of epochs are averaged. "ours" are the defaults: when these c
 rename the recipe of the lines that were written before.
 """
 
-import json
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from _common import read_lines
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
@@ -25,10 +25,7 @@ BEGIN, END = "<!-- rendered: digits -->", "<!-- end -->"
 
 def read(name):
     """Lines of a file of results, as dicts."""
-    path = RESULTS / f"{name}.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(text) for text in path.read_text().splitlines()]
+    return read_lines(RESULTS / f"{name}.jsonl")
 
 
 def table(header, rows):
