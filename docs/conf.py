@@ -71,7 +71,8 @@ def setup(app):
 
     def without_pictures(app, config):
         pattern = config.sphinx_gallery_conf["filename_pattern"]
-        if not config.plot_gallery or pattern != ALL_EXAMPLES:
+        # the command line gives a string
+        if config.plot_gallery in (False, "0") or pattern != ALL_EXAMPLES:
             config.suppress_warnings.append("image.not_readable")
 
     app.connect("config-inited", without_pictures)
