@@ -45,6 +45,8 @@ PAPER = {
     "categorical_weight": 1.0,
     "label_q_weight": 0.1,
     "label_p_weight": 0.1,
+    "input_noise": 0.0,
+    "classifier": "p",
     "warm_up": 100,
     "init": "random",
     "batch_size": 200,
@@ -83,8 +85,11 @@ def figures(estimator, args, X, y_partial, X_test, y_test):
     if estimator.n_iter_ < args.epochs:  # a point of the curve
         return results
     estimator.set_params(n_draws=args.draws)
-    accuracy = estimator.score(X_test, y_test)
-    results["error_of_draws"] = round(100 * (1 - accuracy), 2)
+    chosen = estimator.classifier
+    for name, classifier in {"error_of_draws": "p", "error_of_q": "q"}.items():
+        accuracy = estimator.set_params(classifier=classifier).score(X_test, y_test)
+        results[name] = round(100 * (1 - accuracy), 2)
+    estimator.set_params(classifier=chosen)
     if args.importance > 1:
         estimator.set_params(n_importance_samples=args.importance)
         results["importance_weighted_bound"] = round(estimator.score(X_binary), 3)

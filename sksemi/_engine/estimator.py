@@ -56,7 +56,7 @@ _DEVICE_COPIES = weakref.WeakKeyDictionary()
 _DEVICE_COPIES_LOCK = threading.Lock()
 
 # Parameters that no module is built from: read at the call of a method that predicts.
-_READ_AT_CALL = ("n_importance_samples", "n_draws")
+_READ_AT_CALL = ("n_importance_samples", "n_draws", "classifier")
 
 # Attributes of a fit, beside those of scikit-learn's kind that end in "_".
 _FITTED = (

@@ -40,7 +40,14 @@ from sksemi._engine.estimator import DeepClusterer, naming_class
 from sksemi._engine.kmeans import named_kmeans
 from sksemi._engine.sources import as_source
 from sksemi._engine.training import Loss, diverged
-from sksemi._nn.networks import ACTIVATIONS, Convolutions, Units, custom, mlp
+from sksemi._nn.networks import (
+    ACTIVATIONS,
+    Convolutions,
+    Units,
+    custom,
+    in_float64,
+    mlp,
+)
 from sksemi._nn.transformations import check_transformations, reflection, symmetry
 from sksemi._validation import (
     AUTO,
@@ -396,14 +403,24 @@ class ACOL(nn.Module):
         return self.log_probabilities(self.encode(x)).exp()
 
     def log_probabilities(self, features):
-        """Log Y_p plus the log-softmax, inside p, of minus scaled squared distance."""
-        distance = torch.cdist(features.double(), self.centers)  # (n, K)
-        near = -distance.square() / self.scatter[self.cluster_parents]
+        """Log Y_p plus the log-softmax, inside p, of how near each cluster is.
+
+        That is minus the scaled squared distance; where labels name every cluster,
+        which their nodes have learned, the log-sum-exp of its nodes' activities.
+        """
+        clusters = torch.arange(self.config.n_clusters, device=features.device)
+        if self.config.n_labels == self.config.n_clusters:
+            z = split_nodes(in_float64(self.nodes, features), self.config.n_parents)
+            own = self.node_clusters[self.cluster_parents] == clusters[:, None]
+            z = z.double()[:, self.cluster_parents]  # (n, K, k)
+            near = z.masked_fill(~own, -torch.inf).logsumexp(2)  # (n, K)
+        else:
+            distance = torch.cdist(features.double(), self.centers)  # (n, K)
+            near = -distance.square() / self.scatter[self.cluster_parents]
         if self.transformations is not None:
             return near.log_softmax(1)
         own = F.one_hot(self.cluster_parents, self.config.n_parents).bool()  # (K, P)
         inside = near[:, :, None].masked_fill(~own, -torch.inf).log_softmax(1)
-        clusters = torch.arange(len(own), device=near.device)
         log_y = log_parents(self.activities(features).double())  # (n, P)
         return (inside + log_y[:, None])[:, clusters, self.cluster_parents]
 
@@ -508,31 +525,24 @@ class ACOLClusterer(DeepClusterer):
 
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.
-
     n_iter_no_change : int or None, default=None
         Stop when the training loss has not decreased by ``tol`` for so many epochs.
         None runs all ``max_iter`` epochs.
-
     n_init : int, default=1
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
-
     warm_start : bool, default=False
         Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Weights of the loss, ``learning_rate``, ``batch_size``
         and ``precision`` may change; what else the network was built from may not.
-
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of "conv" while training; "auto" is bfloat16 where the device has it
         in hardware. Weights and inference are float32.
-
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
-
     verbose : int, default=0
         Whether to print a line per epoch.
-
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches, transformations and k-means. The same int gives the
         same result on a CPU with the same number of torch threads.
@@ -541,38 +551,28 @@ class ACOLClusterer(DeepClusterer):
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, feature_dim)
         Centers of the clusters among the features F.
-
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
-
     labels_ : ndarray of shape (n_samples,)
         ``predict`` of the training rows.
-
     parents_ : ndarray of shape (n_parents,)
         The distinct parents, sorted; there only after a fit with ``parents``.
-
     cluster_parents_ : ndarray of shape (n_clusters,)
         The parent of each cluster, an entry of ``parents_``; there only after a fit
         with ``parents``.
-
     history_ : list of dict
         One row per epoch: ``loss``, what was minimized; every term in its own unit,
         unweighted (``cross_entropy``, ``affinity``, ``balance``, ``frobenius``,
         ``label``); ``parent_accuracy``, the fraction of the rows whose parent was told
         right; ``seconds``.
-
     model_ : nn.Module
         The trained networks, on the CPU.
-
     scale_ : float
         What rows are divided by: 255 after a fit on uint8, else 1.
-
     n_iter_ : int
         Epochs run.
-
     n_features_in_ : int
         Features of a row; channels times height times width for images.
-
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, where they are all strings.
 
@@ -585,9 +585,10 @@ class ACOLClusterer(DeepClusterer):
     -----
     k-means is fitted on the features of the training rows (at most 20,000 of them,
     drawn at random), and ``predict`` assigns to its centers; the paper fits it on the
-    test rows themselves.
+    test rows themselves. Where labels name every cluster, ``predict`` takes the class
+    whose nodes are most active instead.
 
-    Departures from the paper: tables, labels and probabilities, which it does not
+    Differences from the paper: tables, labels and probabilities, which it does not
     have. Tables, and images with values outside [0, 1], are centered and divided by
     one common unit inside; images below 16 pixels are pooled once. Defaults that differ
     from the paper's say so.

@@ -50,12 +50,8 @@ from sksemi._engine.generative import GenerativeMixin
 from sksemi._engine.kmeans import start_from_kmeans
 from sksemi._engine.seeds import RowNoise
 from sksemi._engine.training import Loss
-from sksemi._nn.distributions import (
-    Categorical,
-    Gaussian,
-    Likelihood,
-    standard_normal,
-)
+from sksemi._nn.augment import Augment
+from sksemi._nn.distributions import Categorical, Gaussian, Likelihood, standard_normal
 from sksemi._nn.networks import (
     ACTIVATIONS,
     ConvDecoder,
@@ -66,6 +62,7 @@ from sksemi._nn.networks import (
 )
 from sksemi._nn.schedules import step_decay
 from sksemi._validation import (
+    AUTO,
     COUNT,
     NON_NEGATIVE,
     NON_NEGATIVE_COUNT,
@@ -119,6 +116,12 @@ class Chain(nn.Module):
         with in_bfloat16(h, self.bfloat16 and self.training):
             x = self.output(h.flatten(0, -2))
         return x.float().unflatten(0, h.shape[:-1])
+
+
+def is_noisy(rows, config):
+    """Whether noise on the inputs helps: a table with labels, values not in [0, 1]."""
+    is_labeled_table = rows.image_shape is None and rows.n_labels > 0
+    return is_labeled_table and config["likelihood"] == "gaussian"
 
 
 def linear_warm_up(epoch, n_epochs):
@@ -178,6 +181,7 @@ class CaGeM(nn.Module):
             output = custom(config.network, lower[-1], config.n_features)
         body = dense([K, z1_dim], lower)
         self.p_x = Likelihood(Chain(body, output, bfloat16 and mlp), config)
+        self.augment = Augment(config.noise, 0, config.image_shape, 0)
         self.register_buffer("every_y", torch.eye(K)[:, None], persistent=False)
         # What a pass over the pool leaves is what the labeled pass of the same step is
         # normalized by; inference has statistics of its own, from `after_training`.
@@ -198,9 +202,13 @@ class CaGeM(nn.Module):
         """Rows as training has them: drawn from Bernoulli(x) where asked to."""
         return torch.bernoulli(x.clamp(0, 1)) if self.binarizes else self.p_x.bounded(x)
 
-    def encoded(self, x):
-        """Rows as the networks see them."""
+    def in_units(self, x):
+        """Rows in the data's units: (n, n_features) -> the same."""
         return self.p_x.units(x) if self.p_x.name == "gaussian" else x
+
+    def encoded(self, x):
+        """Rows as the networks see them, with noise while training."""
+        return self.augment.noise(self.in_units(x))
 
     def loss(self, batch, epoch):
         """Terms and monitors; the first rows have labels, the pool none.
@@ -292,6 +300,7 @@ class CaGeM(nn.Module):
         if epoch > 0:
             return
         self.p_x.fit_units(data)
+        self.augment.fit(data, self.in_units)
         n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
         if self.config.init == "k-means" and n_labels < n_clusters:
             self.train()
@@ -306,6 +315,7 @@ class CaGeM(nn.Module):
     def after_training(self, data):
         """Statistics of batch norm from one pass over the rows, labels ignored."""
         self.train()
+        self.augment.eval()  # inference has no noise
         for norm in self.batch_norms():
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all parts
@@ -316,8 +326,8 @@ class CaGeM(nn.Module):
 
     # ----------------------------------------------- what the estimator asks for
 
-    def predict_proba(self, x, noise):
-        """p(y|x), a mean over draws: (n, n_features) -> (n, K), float64.
+    def predict_proba(self, x, noise, classifier):
+        """q(y|x) or p(y|x), a mean over draws: (n, n_features) -> (n, K), float64.
 
         ``noise`` (n_draws, n, z1_dim + z2_dim) is standard normal.
         """
@@ -328,6 +338,9 @@ class CaGeM(nn.Module):
             e1, e2 = part.split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
             q_y = self.q_y(e, z1).double().softmax(-1)  # (draws, n, K)
+            if classifier == "q":
+                total = total + q_y.sum(0)
+                continue
             q_z2 = self.q_z2(e, self.every_y[:, None], z1)  # (K, draws, n, z2_dim)
             p_y = self.p_y(q_z2.mean + q_z2.stddev * e2).double().softmax(-1)
             total = total + classify_by_z2(q_y, p_y).sum(0)
@@ -442,122 +455,99 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     n_clusters : int or None, default=None
         Number of clusters, K in the paper. None means the number of distinct labels in
         y, or 8 without labels. 1 is a plain VAE of two layers.
-
     z1_dim : int, default=64
         Dimension of z1, the lower layer.
-
     z2_dim : int, default=32
         Dimension of z2, the upper layer, and number of columns of ``transform``.
-
     network : {"auto", "mlp", "conv"} or callable, default="auto"
         First layers on x, and last layers toward x. "mlp" is the paper's, dense ones.
         "conv" has convolutions there. "auto" is "conv" if X is image-shaped or
         ``image_shape`` is given, else "mlp". A callable is called as
         ``network(in_features, out_features)`` for either and returns an ``nn.Module``
         on rows.
-
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers of q(z1|x), q(y|z1, x) and p(x|y, z1), each of which
         has a network of its own; the paper's are (1024, 1024).
-
     z2_hidden_layer_sizes : array-like of int or None, default=None
         Widths of those of q(z2|x, y, z1), p(y|z2) and p(z1|y, z2); the paper's are
         (512, 512). None means half of ``hidden_layer_sizes``.
-
     activation : {"relu", "leaky_relu", "gelu", "tanh"}, default="relu"
         Activation of the hidden layers.
-
     image_shape : tuple of (channels, height, width), default=None
         The image that a row is, for 2-D X such as a Pipeline passes on.
-
     likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
         p(x|y, z1). "bernoulli" is for values in [0, 1]. "gaussian" learns one variance
         per feature; rows are centered and divided by one common unit inside. "auto" is
         "bernoulli" if all of X lies in [0, 1], else "gaussian".
-
     binarize : bool, default=True
         Under "bernoulli", whether each value is taken as the probability of a 1: every
         training step draws anew, and ``score_samples`` scores rows drawn so. Nothing
         changes for values that are 0 or 1.
-
     reconstruction_weight : float, default=1.0
         Weight of minus E log p(x|y, z1).
-
     gaussian_weight : float, default=1.0
         Weight of what z1 and z2 cost.
-
     categorical_weight : float, default=2.0
         Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
         know costs no more than one that it does, and p(y|x) falls behind q(y|x).
-
-    label_q_weight : float, default=1.0
+    label_q_weight : float or "auto", default="auto"
         Weight of the labels' cross-entropy with q(y|x), beta in the paper, which has
         0.1: the mean over labeled rows counts this times the number of rows per
-        labeled row.
-
-    label_p_weight : float, default=1.0
-        The same for p(y|x), which ``predict`` uses.
-
+        labeled row. "auto" is 1; for tables under "gaussian" it is a fortieth of the
+        number of features, if that is more.
+    label_p_weight : float or "auto", default="auto"
+        The same for p(y|x).
+    input_noise : float or "auto", default="auto"
+        Standard deviation of Gaussian noise on what q(.) sees while training. "auto" is
+        0; for tables with labels under "gaussian" the distance of a row to its nearest
+        other row, per feature and in the common unit, at least 0.2. Not in the paper.
     warm_up : int, default=10
         Epochs over which the weight of the latent terms grows linearly to its value; 0
         for none. The paper has 100 for likelihoods and none to classify.
-
     init : {"k-means", "random"}, default="k-means"
         How q(y|z1, x) starts where there are more clusters than labels: from k-means on
         the untrained network's last hidden layer, or at random. Not in the paper.
-
     max_iter : int, default=50
         Number of epochs, each a pass over all rows.
-
     batch_size : int, default=100
         Rows in a training step. Up to half of them are labeled ones, drawn balanced
         over the labels; the bound is of the others.
-
     learning_rate : float, default=3e-3
         Step size of Adam in the first epochs; the paper's is 1e-3.
-
     learning_rate_decay : float, default=0.75
         Factor of the step size after every ``learning_rate_step`` epochs.
-
     learning_rate_step : int, default=50
         Epochs from one decay to the next.
-
     tol : float, default=1e-4
         Least decrease of the training loss that counts for ``n_iter_no_change``.
-
     n_iter_no_change : int or None, default=None
         Stop when the training loss has not decreased by ``tol`` for so many epochs
         after the warm-up. None runs all ``max_iter`` epochs.
-
     n_init : int, default=1
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
-
     warm_start : bool, default=False
         Whether fit goes on for ``max_iter`` more epochs, as one longer fit would have.
         Weights of the loss, the learning rate and its decay, ``batch_size``, precision
         and draws may change; what else the network was built from may not.
-
     n_importance_samples : int, default=1
         Draws in ``score_samples``: 1 is the bound, more are importance weighted, y
         drawn too; the paper's tables have 5000. Read at call time.
-
+    classifier : {"q", "p"}, default="q"
+        What ``predict_proba`` returns: q(y|x), or p(y|x) as in the paper. Read at call
+        time.
     n_draws : int, default=10
         Draws of z1, and of z2 for each y, that ``predict_proba`` averages over; the
-        paper's table has 100. So many are averaged in the bound of ``score_samples``
+        paper's table has 100. The bound of ``score_samples`` averages over this many
         too. Read at call time.
-
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of wide layers while training; "auto" is bfloat16 where the device
         has it in hardware and a layer is at least 512 wide. Weights and inference are
         float32.
-
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
-
     verbose : int, default=0
         Whether to print a line per epoch.
-
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and draws. The same int gives the same result on a CPU
         with the same number of torch threads.
@@ -566,32 +556,24 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     ----------
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
-
     labels_ : ndarray of shape (n_samples,)
         ``predict`` of the training rows.
-
     history_ : list of dict
         One row per epoch, means over its steps: ``loss``, what was minimized; in nats,
         unweighted, every term (``reconstruction``, ``gaussian``, ``categorical``,
         ``label_q``, ``label_p``), ``bound`` and its parts ``kl_z1``, ``kl_z2`` and
         ``kl_y``; ``active_z1`` and ``active_z2``, the units whose posterior means have
         a variance above 0.01 over the rows of a step; ``seconds``.
-
     model_ : nn.Module
         The trained networks, on the CPU.
-
     likelihood_ : str
         The likelihood used.
-
     scale_ : float
         What rows are divided by: 255 after a fit on uint8, else 1.
-
     n_iter_ : int
         Epochs run.
-
     n_features_in_ : int
         Features of a row; channels times height times width for images.
-
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, where they are all strings.
 
@@ -602,11 +584,12 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
 
     Notes
     -----
-    Departures from the paper: labeled rows are normalized, in batch norm, by the
-    statistics of the rows of the bound of their step; "gaussian" has one variance per
-    feature; where clusters have no label, q(y|z1, x) starts from k-means and the
-    cross-entropies leave those clusters out; posteriors start narrow. The defaults
-    differ from the paper's values where a parameter says so.
+    Differences from the paper: ``predict`` takes q(y|x), of the two classifiers the
+    more accurate one on most tables; noise on tables; labeled rows are normalized, in
+    batch norm, by the statistics of the rows of the bound of their step; "gaussian" has
+    one variance per feature; where clusters have no label, q(y|z1, x) starts from
+    k-means and the cross-entropies leave those clusters out; posteriors start narrow.
+    The defaults differ from the paper's values where a parameter says so.
 
     References
     ----------
@@ -632,7 +615,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     _pool = "all"
     _inference_rows = {}  # each row counts for its draws and clusters
     _unit_likelihood = "bernoulli"
-    _config_constraints = {"upper_sizes": [tuple]}
+    _config_constraints = {"upper_sizes": [tuple], "noise": [NON_NEGATIVE, AUTO]}
 
     _parameter_constraints = {
         **DeepEstimator._parameter_constraints,
@@ -647,12 +630,14 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         "reconstruction_weight": [POSITIVE],
         "gaussian_weight": [NON_NEGATIVE],
         "categorical_weight": [NON_NEGATIVE],
-        "label_q_weight": [NON_NEGATIVE],
-        "label_p_weight": [NON_NEGATIVE],
+        "label_q_weight": [NON_NEGATIVE, AUTO],
+        "label_p_weight": [NON_NEGATIVE, AUTO],
+        "input_noise": [NON_NEGATIVE, AUTO],
         "warm_up": [NON_NEGATIVE_COUNT],
         "init": [StrOptions({"k-means", "random"})],
         "learning_rate_decay": [Interval(Real, 0, 1, closed="right")],
         "learning_rate_step": [COUNT],
+        "classifier": [StrOptions({"q", "p"})],
         "n_draws": [COUNT],
     }
 
@@ -672,8 +657,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         reconstruction_weight=1.0,
         gaussian_weight=1.0,
         categorical_weight=2.0,
-        label_q_weight=1.0,
-        label_p_weight=1.0,
+        label_q_weight="auto",
+        label_p_weight="auto",
+        input_noise="auto",
         warm_up=10,
         init="k-means",
         max_iter=50,
@@ -686,6 +672,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         n_init=1,
         warm_start=False,
         n_importance_samples=1,
+        classifier="q",
         n_draws=10,
         precision="auto",
         device="auto",
@@ -707,6 +694,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         self.categorical_weight = categorical_weight
         self.label_q_weight = label_q_weight
         self.label_p_weight = label_p_weight
+        self.input_noise = input_noise
         self.warm_up = warm_up
         self.init = init
         self.max_iter = max_iter
@@ -719,11 +707,17 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         self.n_init = n_init
         self.warm_start = warm_start
         self.n_importance_samples = n_importance_samples
+        self.classifier = classifier
         self.n_draws = n_draws
         self.precision = precision
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+
+    def _auto_weights(self, rows, config):
+        # against a bound that is a sum over features
+        least = config["n_features"] / 40 if is_noisy(rows, config) else 0.0
+        return dict.fromkeys(("label_q", "label_p"), max(1.0, least))
 
     def _module_config(self, rows, config, weights):
         name = "z2_hidden_layer_sizes"
@@ -735,7 +729,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
             raise ValueError(f"hidden_layer_sizes and {name} must not be empty.")
         wide = config["network"] != "mlp" or max(lower) >= 512
         bfloat16 = config["bfloat16"] and (wide or self.precision == "bfloat16")
-        return {"upper_sizes": upper, "bfloat16": bfloat16}
+        noise = config["input_noise"]
+        if noise == "auto" and not is_noisy(rows, config):
+            noise = 0.0
+        return {"upper_sizes": upper, "bfloat16": bfloat16, "noise": noise}
 
     def _schedule_length(self):
         return self.warm_up
@@ -751,7 +748,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
 
     def _predict_proba(self, X):
         noise = self._row_noise(self._n_means())
-        return self._infer(X, lambda model, x: model.predict_proba(x, noise.of(x)))
+        classifier = _validation.check_parameter(self, "classifier")
+        return self._infer(
+            X, lambda model, x: model.predict_proba(x, noise.of(x), classifier)
+        )
 
     def sample(self, n_samples=1, y=None, z2=None):
         """Draw rows: z2, y from p(y|z2), z1 from p(z1|y, z2), then the mean of p(x|.).

@@ -105,9 +105,11 @@ class M2(nn.Module):
 
     def encode(self, x):
         """Features f(x): (n, n_features) -> (n, feature_dim)."""
-        if self.p_x.name == "gaussian":
-            x = self.p_x.units(x)
-        return self.f(self.augment.noise(x))
+        return self.f(self.augment.noise(self.encoded(x)))
+
+    def encoded(self, x):
+        """Rows as the encoder sees them: (n, n_features) -> the same."""
+        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
 
     def one_hot(self, y):
         """Clusters as columns: (n,) -> (n, K)."""
@@ -144,6 +146,8 @@ class M2(nn.Module):
         self.share.copy_(labeled.bincount(minlength=K) / len(data.codes))
         if epoch == 0:
             self.p_x.fit_units(data)
+            if n_labels:  # without, more noise leads clusters astray
+                self.augment.fit(data, self.encoded)
         if epoch == 0 and n_labels < K:
             self.train()
             hidden, head = self.q_y[:-1], self.q_y[-1]
@@ -230,15 +234,15 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         Weight of KL(q(z|x, y) || N(0, I)). Far below 1, z says all and y nothing.
     categorical_weight : float, default=1.0
         Weight of KL(q(y|x) || p(y)).
-    classification_weight : float, default=1.0
+    classification_weight : float or "auto", default="auto"
         Weight of the mean cross-entropy of labeled rows, beside a mean of the bound
-        over all rows: alpha / N, 0.1 in the paper. Absent without labels.
+        over all rows: alpha / N, 0.1 in the paper. "auto": 10 for tables, else 1.
     input_noise : float or "auto", default="auto"
         Standard deviation of Gaussian noise on what the encoder sees while training.
-        "auto" is 0.2 for tables, 0.1 for images that are shifted too, 0.03 for others.
+        "auto" is 0.1 for images that are shifted too, 0.03 for others; for tables 0.2,
+        or with labels the distance to the nearest row, per feature, if that is more.
     max_shift : int or "auto", default="auto"
-        Images are shifted by up to so many pixels, at random, while training. "auto" is
-        1 with labels and 0 without.
+        Largest random shift of images while training. "auto": 1 with labels, else 0.
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabeled rows.
     batch_size : int, default=200
@@ -275,9 +279,8 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     labels_ : ndarray of shape (n_samples,)
         ``predict`` of the training rows.
     history_ : list of dict
-        One row per epoch: every weighted term of the loss (``reconstruction``,
-        ``gaussian``, ``categorical``, ``classification``), ``kl_z`` in nats,
-        ``seconds``.
+        One row per epoch: ``loss``, its terms, unweighted (``reconstruction``,
+        ``gaussian``, ``categorical``, ``classification``), ``kl_z``, ``seconds``.
     model_ : nn.Module
         The trained networks, on the CPU.
     likelihood_ : str
@@ -299,7 +302,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     Notes
     -----
     ``transform`` returns f(x), which q(y|x) and q(z|x, y) share: the mean of z is what
-    the class does not say of a row. Departures from the paper: that sharing, Adam,
+    the class does not say of a row. Differences from the paper: that sharing, Adam,
     convolutions for images, noise and shifts, ``classification_weight``.
 
     References
@@ -331,7 +334,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         "reconstruction_weight": [NON_NEGATIVE],
         "gaussian_weight": [NON_NEGATIVE],
         "categorical_weight": [NON_NEGATIVE],
-        "classification_weight": [NON_NEGATIVE],
+        "classification_weight": [NON_NEGATIVE, AUTO],
         "input_noise": [NON_NEGATIVE, AUTO],
         "max_shift": [NON_NEGATIVE_COUNT, AUTO],
     }
@@ -350,7 +353,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         reconstruction_weight=1.0,
         gaussian_weight=1.0,
         categorical_weight=1.0,
-        classification_weight=1.0,
+        classification_weight="auto",
         input_noise="auto",
         max_shift="auto",
         max_iter=100,
@@ -392,3 +395,6 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+
+    def _auto_weights(self, rows, config):
+        return {"classification": 10.0 if rows.image_shape is None else 1.0}

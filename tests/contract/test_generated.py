@@ -343,6 +343,7 @@ USUAL = {
     "assignment": ("probability", "sample"),
     "init": ("k-means", "random"),
     "binarize": (True, False),
+    "classifier": ("q", "p"),
     "frobenius_of": ("B", "Z"),
     "n_duplicates": ("auto", 2, 5),
     "feature_dim": (1, 2, 6, "auto"),

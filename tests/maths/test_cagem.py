@@ -38,6 +38,7 @@ def make_cagem(seed=0, **changes):
         "binarize": False,
         "schedule_length": 0,
         "init": "random",
+        "noise": 0.0,
     }
     torch.manual_seed(seed)
     model = make(CaGeM, arguments | changes)
@@ -111,10 +112,11 @@ def test_label_terms_by_hand():
     h_q, h_p = -np.log(q[rows, y]).mean(), -np.log(p[rows, y]).mean()
     assert terms["label_q"].item() == pytest.approx(h_q, rel=1e-3)
     assert terms["label_p"].item() == pytest.approx(h_p, rel=1e-3)
-    # and predict says p(y|x)
-    with torch.no_grad():
-        predicted = model.predict_proba(x, latent_noise(3, model))
-    np.testing.assert_allclose(predicted, p, atol=1e-3)
+    # and predict says one or the other
+    for classifier, expected in {"q": q, "p": p}.items():
+        with torch.no_grad():
+            predicted = model.predict_proba(x, latent_noise(3, model), classifier)
+        np.testing.assert_allclose(predicted, expected, atol=1e-3)
 
 
 def test_unnamed_clusters_are_left_out_of_the_cross_entropies():
@@ -463,8 +465,9 @@ def permute_clusters(model, order):
         weight.copy_(weight[:, order].clone())
 
 
+@pytest.mark.parametrize("classifier", ["q", "p"])
 @torch.no_grad()
-def test_names_of_clusters_do_not_matter():
+def test_names_of_clusters_do_not_matter(classifier):
     model = make_cagem().eval()
     x, noise = torch.from_numpy(binary(9)), latent_noise(4, model)
     order = torch.tensor([2, 0, 1])
@@ -472,13 +475,15 @@ def test_names_of_clusters_do_not_matter():
     permute_clusters(renamed, order)
     torch.testing.assert_close(model.bound(x, noise[:1]), renamed.bound(x, noise[:1]))
     torch.testing.assert_close(
-        model.predict_proba(x, noise)[:, order], renamed.predict_proba(x, noise)
+        model.predict_proba(x, noise, classifier)[:, order],
+        renamed.predict_proba(x, noise, classifier),
     )
     torch.testing.assert_close(model.encode(x), renamed.encode(x))
     torch.testing.assert_close(model.reconstruct(x), renamed.reconstruct(x))
     with pytest.raises(AssertionError):
         torch.testing.assert_close(
-            model.predict_proba(x, noise), renamed.predict_proba(x, noise)
+            model.predict_proba(x, noise, classifier),
+            renamed.predict_proba(x, noise, classifier),
         )
 
 
@@ -491,7 +496,7 @@ def test_result_does_not_depend_on_the_chunk(monkeypatch):
         monkeypatch.setattr(_cagem, "CHUNK", chunk)
         with torch.no_grad():
             bound = model.importance_weighted_bound(x, noise, uniform)
-            results.append((bound, model.predict_proba(x, noise)))
+            results.append((bound, model.predict_proba(x, noise, "p")))
     for bound, proba in results[1:]:
         torch.testing.assert_close(bound, results[0][0], rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(proba, results[0][1], rtol=1e-6, atol=1e-6)
@@ -593,7 +598,7 @@ def test_toy_of_two_layers_and_two_clusters():
         uniform = torch.rand(k, 1, 1, dtype=torch.float64)
         bound = model.importance_weighted_bound(X_TOY, noise, uniform)
         assert bound.item() == pytest.approx(expected, abs=1e-8)
-        np.testing.assert_allclose(model.predict_proba(X_TOY, noise), [[0.3, 0.7]])
+        np.testing.assert_allclose(model.predict_proba(X_TOY, noise, "p"), [[0.3, 0.7]])
 
 
 def test_importance_weights_by_hand():

@@ -337,3 +337,19 @@ def test_ctrl_c_in_kmeans_keeps_the_training(digits, n_init, monkeypatch):
     np.testing.assert_array_equal(
         est.predict_proba(X_test), expected.predict_proba(X_test)
     )
+
+
+def test_where_labels_name_every_cluster_the_nodes_of_a_class_predict_it():
+    X, y = load_digits(return_X_y=True)
+    X, y_partial = X[:300], mask_labels(y[:300], 50, random_state=0)
+    est = ACOLClusterer(max_iter=2, random_state=0).fit(X, y_partial)
+    # node j of the identity, the first parent, is of class j % 10
+    z = est.activations(X)[:, 0].astype(float)
+    of_class = np.exp(z - z.max(1, keepdims=True)).reshape(300, -1, 10).sum(1)
+    expected = of_class / of_class.sum(1, keepdims=True)
+    np.testing.assert_allclose(est.predict_proba(X), expected, atol=1e-5)
+    # with a cluster that no label names, the nearest center does
+    est = ACOLClusterer(11, max_iter=2, random_state=0).fit(X, y_partial)
+    apart = est.transform(X)[:, None].astype(float) - est.cluster_centers_
+    nearest = np.square(apart).sum(2).argmin(1)
+    np.testing.assert_array_equal(est.predict(X), est.classes_[nearest])

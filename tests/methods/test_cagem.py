@@ -254,6 +254,7 @@ def test_the_papers_networks():
     n_weights = {
         name: sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
         for name, net in est.model_.named_children()
+        if name != "augment"
     }
     assert n_weights == {
         "q_z1": 784 * 1024 + 1024**2 + 2 * 1024 * 64,
@@ -263,3 +264,36 @@ def test_the_papers_networks():
         "p_z1": (10 + 32) * 512 + 512**2 + 2 * 512 * 64,
         "p_x": (10 + 64) * 1024 + 1024**2 + 1024 * 784,
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "weight", "noise"),
+    [("wide table", 3.0, 0.2), ("without labels", 1.0, 0.0), ("in [0, 1]", 1.0, 0.0)],
+)
+def test_labels_of_wide_tables_count_more_and_rows_have_noise(kind, weight, noise):
+    X = np.random.RandomState(0).normal(size=(60, 120))
+    if kind == "in [0, 1]":
+        X = (X > 0).astype(float)
+    y = np.full(60, -1)
+    if kind != "without labels":
+        y[:20] = np.arange(20) % 2
+    est = CaGeMGenerator(2, max_iter=1, warm_up=0, random_state=0).fit(X, y)
+    deviation = float(est.model_.augment.deviation)
+    assert deviation == noise == 0 or deviation > noise > 0
+    # weights of the bound 1, 1 and 2; those of the labels times (60 + 20) / 20
+    terms = est.history_[0]
+    bound = terms["reconstruction"] + terms["gaussian"] + 2 * terms["categorical"]
+    of_labels = sum(terms.get(name, 0.0) for name in ("label_q", "label_p"))
+    assert terms["loss"] == pytest.approx(bound + 4 * weight * of_labels, rel=1e-4)
+
+
+def test_classifier_is_read_at_call_time():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200] / 16, mask_labels(y[:200], 50, random_state=0)
+    est = CaGeMGenerator(max_iter=2, random_state=0).fit(X, y)
+    q = est.predict_proba(X)
+    p = est.set_params(classifier="p").predict_proba(X)
+    assert not np.allclose(q, p)
+    np.testing.assert_array_equal(est.set_params(classifier="q").predict_proba(X), q)
+    with pytest.raises(ValueError, match="classifier"):
+        est.set_params(classifier="z").predict(X)

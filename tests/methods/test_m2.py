@@ -176,3 +176,30 @@ def test_shares_follow_the_labels_of_a_warm_start(digits):
     for n_labels in (50, 700):
         est.fit(X, mask_labels(y, n_labels, random_state=0))
         assert est.model_.share.sum() == pytest.approx(n_labels / 1400, rel=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "weight"), [((64,), 10), ((1, 8, 8), 1)])
+def test_labels_of_tables_count_ten_times(shape, weight):
+    X, y = load_digits(return_X_y=True)
+    X = (X[:100] / 16).reshape(-1, *shape)
+    est = M2Generator(max_iter=1, random_state=0)
+    terms = est.fit(X, mask_labels(y[:100], 30, random_state=0)).history_[0]
+    bound = terms["reconstruction"] + terms["gaussian"] + terms["categorical"]
+    expected = bound + weight * terms["classification"]
+    assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_noise_on_labeled_tables_is_as_large_as_rows_are_apart():
+    X = np.random.RandomState(0).normal(size=(80, 100))
+    y = np.r_[np.arange(20) % 2, np.full(60, -1)]
+    deviations = [
+        float(
+            M2Generator(2, max_iter=1, random_state=0)
+            .fit(X, y)
+            .model_.augment.deviation
+        )
+        for y in (y, None)
+    ]
+    # rows of independent columns are sqrt(2) apart, per column, nearest ones less
+    assert 1.0 < deviations[0] < 2**0.5
+    assert deviations[1] == pytest.approx(0.2)
