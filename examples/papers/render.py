@@ -513,8 +513,8 @@ machine.""",
         title("Densities"),
         """CaGeMGenerator on the same digits, binarized
 (``examples/benchmarks/likelihood.py``, lines in ``likelihood.jsonl``, the last one
-here): bounds of the test rows in nats, by one draw and by 100 importance samples,
-accuracy with so many labels, and KL(z2). "plain VAE" has one cluster.""",
+here): the bound of the test rows in nats, averaged over 100 draws, that by 100
+importance samples, accuracy with this many labels, and KL(z2). "plain VAE" has one cluster.""",
         likelihood_table(),
     )
 
