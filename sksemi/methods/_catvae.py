@@ -525,7 +525,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
     Notes
     -----
     The :ref:`User Guide <catvae>` lists the differences from the paper;
-    ``examples/papers/catvae.py --recipe paper`` sets them back.
+    ``examples/papers/catvae.py --recipe paper`` has the paper's form.
 
     References
     ----------
