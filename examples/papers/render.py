@@ -99,9 +99,9 @@ GMVAE = Page(
     "gmvae",
     "GMVAE",
     """Tables 1, 2 and 3 of Arias Figueroa (2019). The paper trains for 200
-epochs and has means over five seeds; ours are as many epochs as the tables say, of
-the defaults ("ours") or of the paper's own settings ("paper"). The paper trains on
-80 % of the training images and takes its settings from the others; ours train on
+epochs and reports means over five seeds; ours train for as many epochs as the tables
+say, with the defaults ("ours") or the paper's settings ("paper"). The paper trains on
+80 % of the training images and chooses its settings on the others; ours train on
 all of them.""",
     "--dataset mnist --labels 100 --recipe ours --epochs 10 --curve",
     {
@@ -152,17 +152,17 @@ all of them.""",
         ],
     },
     {"error": ("Test error after each epoch, %", 1)},
-    """The paper's own settings for 200 epochs, SVHN (of which we have a
-part of the test set alone), and both clustering tables.""",
+    """The paper's settings for 200 epochs, SVHN (of which we have only a
+part of the test set), and both clustering tables.""",
 )
 
 CATVAE = Page(
     "catvae",
     "CatVAE",
     """Tables II and III of Arias Figueroa and Ramírez Rivera (2017), on MNIST.
-The paper trains for 100 epochs and has means over five seeds. Recipes: "ours" is
-the defaults; "paper" the method as printed, without the separation term; "ours, one
-view, ..." were the defaults until labels were assigned in a view of their own.""",
+The paper trains for 100 epochs and reports means over five seeds. Recipes: "ours" is
+the defaults; "paper" is the method as printed, without the separation term; "ours, one
+view, ..." were the defaults until labels were assigned in a separate view.""",
     "--dataset mnist --labels 100 --recipe ours --epochs 10 --curve",
     {
         "Table II: clustering with 100 labels, %": [
@@ -175,9 +175,8 @@ view, ..." were the defaults until labels were assigned in a view of their own."
         ],
     },
     {"error": ("Test error after each epoch, %", 1)},
-    """A hundred epochs. The rate has been halved ten times after ten of
-ours, so that little would change; of the paper's form, as printed, nothing of the
-kind is known.""",
+    """A hundred epochs. After ten of ours, the rate has been halved ten
+times, so little would change; for the paper's form, as printed, we do not know.""",
 )
 
 CAGEM = Page(
@@ -186,10 +185,10 @@ CAGEM = Page(
     """Tables 1, 2 and 3 of Maaløe, Fraccaro and Winther (2017).
 Log-likelihoods are importance-weighted bounds of test images that are binarized
 once; the paper takes 5,000 samples and does not give its number of epochs, ours
-take 100 samples (three early lines do not say how many). Errors are of p(y|x) by 20
-draws or as many as ``n_draws`` says. ``K = 1`` is a plain VAE of two layers of the
-same sizes, which takes no labels; its batches of 100 rows see as many rows of the
-bound a step as CaGeM's 200, of which half are labeled.""",
+take 100 samples (three early runs do not say how many). Errors are those of p(y|x) by
+20 draws, or as many as ``n_draws`` says. ``K = 1`` is a plain VAE of two layers of the
+same sizes, which takes no labels; its batches of 100 rows have as many rows of the
+bound per step as CaGeM's 200, half of which are labeled.""",
     "--labels 100 --epochs 60 --curve --set warm_up=10 categorical_weight=2",
     {
         "Table 1: log-likelihood on MNIST, nats": [
@@ -260,10 +259,10 @@ ACOL = Page(
     "acol",
     "ACOL",
     """Table 3 of Kilinc and Uysal (2018), and its sections 4.3 to 4.6:
-accuracy in % under the best one-to-one matching, without any label. The paper
-trains for 400 epochs and has means over ten runs; its k-means is fitted on the
-features of the rows that are scored, here on those of the training rows unless
-"fitted on test" is said. On USPS both fit and score all rows, training and test.
+accuracy in % under the best one-to-one matching, without labels. The paper trains for
+400 epochs and reports means over ten runs; its k-means is fitted on the features of
+the rows that are scored, ours on those of the training rows unless the table says
+"fitted on test". On USPS both fit and score all rows, training and test.
 ``frobenius_of=B`` is the paper's equation 13 as printed.""",
     "--dataset usps --full --curve --every 20",
     {
@@ -293,10 +292,10 @@ features of the rows that are scored, here on those of the training rows unless
             Cell("ten clusters", "another paper", "acc", acol("mnist", real=True))
         ],
     },
-    {"acc": ("Accuracy after so many epochs, %", 1)},
-    """The paper's k-means with 7 and 20 clusters is pictures, and its figure
-for smaller F a plot: neither is a figure to repeat. Also open: 400 epochs on MNIST, and
-SVHN.""",
+    {"acc": ("Accuracy after this many epochs, %", 1)},
+    """The paper shows k-means with 7 and 20 clusters only in pictures, and
+smaller F only in a plot: neither gives a number to compare with. Also open: 400 epochs
+on MNIST, and SVHN.""",
 )
 
 M2 = Page(
@@ -419,7 +418,7 @@ def paper_page(page):
         head_of(page.script),
         title(page.heading, "="),
         page.about,
-        f"Lines: ``examples/papers/results/{page.script}.jsonl``, by commands such as::"
+        f"Runs: ``examples/papers/results/{page.script}.jsonl``, by commands such as::"
         f"\n\n    python examples/papers/{page.script}.py {page.command}",
     ]
     if not lines:
@@ -433,10 +432,10 @@ def paper_page(page):
     if others:
         header = ["data", "method", "error", "ACC", "NMI", "seeds", "s"]
         parts += [
-            title("What else a user would try, %"),
+            title("Other methods that a user would try, %"),
             table(header, others),
-            "By ``examples/papers/baselines.py``: defaults of scikit-learn on pixels, "
-            "fitted on training, scored on test images; seconds on a shared machine.",
+            "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels, fitted "
+            "on training and scored on test images; seconds on a shared machine.",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
@@ -502,19 +501,19 @@ def digits_page():
         head_of("digits"),
         title("Digits", "="),
         """scikit-learn's digits: five splits into 1,400 training and 397 test
-rows, and draws of 50 labels, the same for all methods; defaults throughout; "mlp"
-takes rows of a table, "conv" images. Accuracy is that on test rows with 50 labels;
-without labels, that under the best matching on the training rows. Mean and standard
-deviation over the splits; seconds are a fit's mean on one thread of a shared
-machine.""",
-        "Lines: ``examples/papers/results/digits.jsonl``, by::\n\n    "
+rows, and draws of 50 labels, the same for all methods, with default parameters. "mlp"
+takes rows of a table, "conv" takes images. With 50 labels, accuracy is on the test
+rows; without labels, it is on the training rows under the best matching. Figures are
+mean and standard deviation over the splits; seconds are the mean of a fit on one
+thread of a shared machine.""",
+        "Runs: ``examples/papers/results/digits.jsonl``, by::\n\n    "
         "python examples/benchmarks/digits.py",
         table(["method", "50 labels", "no label", "seconds", "notes"], rows),
         title("Densities"),
         """CaGeMGenerator on the same digits, binarized
-(``examples/benchmarks/likelihood.py``, lines in ``likelihood.jsonl``, the last one
-here): bounds of the test rows in nats, by one draw and by 100 importance samples,
-accuracy with so many labels, and KL(z2). "plain VAE" has one cluster.""",
+(``examples/benchmarks/likelihood.py``, the last run in ``likelihood.jsonl``): the bound
+of the test rows in nats, averaged over 100 draws, the bound by 100 importance samples,
+accuracy with this many labels, and KL(z2). "plain VAE" has one cluster.""",
         likelihood_table(),
     )
 
@@ -558,10 +557,10 @@ def latency_page():
     return joined(
         head_of("latency"),
         title("Latency of predict", "="),
-        f"""Median time of ``predict`` on 1, 16 and 256 rows, and rows per second of
+        f"""Median time of ``predict`` on 1, 16 and 256 rows, and rows per second for
 many rows; default widths, ten clusters; {machines}.
 "8x8" and "28x28" are images.""",
-        "Lines: ``examples/papers/results/latency.jsonl``, by::\n\n    "
+        "Runs: ``examples/papers/results/latency.jsonl``, by::\n\n    "
         "python examples/benchmarks/latency.py",
         table(header, rows),
     )
@@ -601,17 +600,16 @@ def trials_page():
     return joined(
         head_of("trials"),
         title("Trials on tables", "="),
-        """What was tried before the defaults on tables changed: accuracy on
-validation rows with 10 labels a class, mean over the seeds in parentheses, of the
-code before it but for what is said. "all changes" is what the defaults became.
-"wide" is digits behind 765 mixed columns with noise of 3, 700 rows; "splice" has
-285 columns. Lines: ``examples/papers/results/tables-trials.jsonl``; the code of the
-trials is not kept.""",
+        """Trials that led to the present defaults on tables: accuracy on validation
+rows with 10 labels per class, mean over the number of seeds in parentheses, of the
+earlier code with the changes named. "all changes" is what the defaults became. "wide" is
+digits mixed into 765 columns with noise of 3, 700 rows; "splice" has 285 columns. Runs:
+``examples/papers/results/tables-trials.jsonl``; the code of the trials is not kept.""",
         trials_table([x for x in lines if x not in last], SETS),
         title("Few columns"),
-        """The weight of the terms of labels in GMVAE, after those changes; the
-numbers are those of the columns. On iris with every row labeled, 60 epochs ended at
-.31 to .97, by seed, with weights of 1.""",
+        """The weight of the label terms in GMVAE, after those changes; the numbers
+after the names are the numbers of columns. On iris with every row labeled, 60 epochs
+with weights of 1 ended at .31 to .97, depending on the seed.""",
         trials_table(last, FEW_COLUMNS),
     )
 

@@ -524,8 +524,8 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
 
     Notes
     -----
-    Departures from the paper are listed in the :ref:`User Guide <catvae>`, with the
-    parameters that set them back.
+    The :ref:`User Guide <catvae>` lists the differences from the paper;
+    ``examples/papers/catvae.py --recipe paper`` has the paper's form.
 
     References
     ----------
