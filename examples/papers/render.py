@@ -434,8 +434,8 @@ def paper_page(page):
         parts += [
             title("Other methods that a user would try, %"),
             table(header, others),
-            "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels, fitted "
-            "on training and scored on test images; seconds on a shared machine.",
+            "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels, "
+            "fitted on training and scored on test images; seconds on a shared machine.",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
@@ -602,9 +602,10 @@ def trials_page():
         title("Trials on tables", "="),
         """Trials that led to the present defaults on tables: accuracy on validation
 rows with 10 labels per class, mean over the number of seeds in parentheses, of the
-earlier code with the changes named. "all changes" is what the defaults became. "wide" is
-digits mixed into 765 columns with noise of 3, 700 rows; "splice" has 285 columns. Runs:
-``examples/papers/results/tables-trials.jsonl``; the code of the trials is not kept.""",
+earlier code with the changes named. "all changes" is what the defaults became. "wide"
+is digits mixed into 765 columns with noise of 3, 700 rows; "splice" has 285 columns.
+Runs: ``examples/papers/results/tables-trials.jsonl``; the code of the trials is not
+kept.""",
         trials_table([x for x in lines if x not in last], SETS),
         title("Few columns"),
         """The weight of the label terms in GMVAE, after those changes; the numbers
