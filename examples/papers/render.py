@@ -435,7 +435,8 @@ def paper_page(page):
             title("Other methods that a user would try, %"),
             table(header, others),
             "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels, "
-            "fitted on training and scored on test images; seconds on a shared machine.",
+            "fitted on training and scored on test images; seconds on a shared "
+            "machine.",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
