@@ -75,6 +75,8 @@ from sksemi._validation import (
 CONVOLUTIONS = ((32, 4, 2), (64, 4, 2))
 # Rows times draws that one product at inference is given.
 CHUNK = 4096
+# Rows of which batch norm takes statistics together, at most twice as few.
+NORMALIZED_ROWS = 128
 
 # Probabilities and gradients below count as 0 in training: float32 loses them in a sum,
 # and as subnormal numbers they cost some processors nearly half of a step.
@@ -320,7 +322,9 @@ class CaGeM(nn.Module):
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all parts
         for part in data.parts():
-            self.bound_terms(self.observe(part.x))
+            # few at a time, as each row is there for every cluster
+            for x in part.x.tensor_split(1 + len(part.x) // NORMALIZED_ROWS):
+                self.bound_terms(self.observe(x))
         for norm in self.batch_norms():
             norm.momentum = 1.0
 
@@ -460,11 +464,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     z2_dim : int, default=32
         Dimension of z2, the upper layer, and number of columns of ``transform``.
     network : {"auto", "mlp", "conv"} or callable, default="auto"
-        First layers on x, and last layers toward x. "mlp" is the paper's, dense ones.
-        "conv" has convolutions there. "auto" is "conv" if X is image-shaped or
-        ``image_shape`` is given, else "mlp". A callable is called as
-        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
-        on rows.
+        First layers on x, and last layers toward x: dense as in the paper, or
+        convolutions. "auto" is "conv" if X is image-shaped or ``image_shape`` is given,
+        else "mlp". A callable is called as ``network(in_features, out_features)`` for
+        either and returns an ``nn.Module`` on rows.
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers of q(z1|x), q(y|z1, x) and p(x|y, z1), each of which
         has a network of its own; the paper's are (1024, 1024).
@@ -480,9 +483,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         per feature; rows are centered and divided by one common unit inside. "auto" is
         "bernoulli" if all of X lies in [0, 1], else "gaussian".
     binarize : bool, default=True
-        Under "bernoulli", whether each value is taken as the probability of a 1: every
-        training step draws anew, and ``score_samples`` scores rows drawn so. Nothing
-        changes for values that are 0 or 1.
+        Under "bernoulli", whether values between 0 and 1 are probabilities of a 1:
+        every training step draws anew, and ``score_samples`` scores rows drawn so.
     reconstruction_weight : float, default=1.0
         Weight of minus E log p(x|y, z1).
     gaussian_weight : float, default=1.0
@@ -491,10 +493,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
         know costs no more than one that it does, and p(y|x) falls behind q(y|x).
     label_q_weight : float or "auto", default="auto"
-        Weight of the labels' cross-entropy with q(y|x), beta in the paper, which has
-        0.1: the mean over labeled rows counts this times the number of rows per
-        labeled row. "auto" is 1; for tables under "gaussian" it is a fortieth of the
-        number of features, if that is more.
+        Weight of the labels' cross-entropy with q(y|x), times the number of rows per
+        labeled row; beta in the paper, 0.1. "auto" is 1, or for tables with labels
+        under "gaussian" a fortieth of the number of features, if that is more.
     label_p_weight : float or "auto", default="auto"
         The same for p(y|x).
     input_noise : float or "auto", default="auto"
@@ -537,9 +538,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         What ``predict_proba`` returns: q(y|x), or p(y|x) as in the paper. Read at call
         time.
     n_draws : int, default=10
-        Draws of z1, and of z2 for each y, that ``predict_proba`` averages over; the
-        paper's table has 100. The bound of ``score_samples`` averages over this many
-        too. Read at call time.
+        Draws of z1, and of z2 for each y, over which ``predict_proba`` and the bound of
+        ``score_samples`` average; 100 in the paper's table. Read at call time.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of wide layers while training; "auto" is bfloat16 where the device
         has it in hardware and a layer is at least 512 wide. Weights and inference are
