@@ -50,7 +50,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         Features of a row.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------

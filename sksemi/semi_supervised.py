@@ -119,7 +119,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         Features of a row, where the estimator tells.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
