@@ -494,10 +494,10 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
     history_ : list of dict
         One row per epoch: ``loss``, which is minimized; each term, unweighted, in its
         own unit (``reconstruction``, ``categorical``, ``assignment``, ``feature``,
-        ``separation``); ``agreement``, the fraction of unlabeled rows whose most probable
-        cluster is the one assigned; ``neighbor_accuracy``, the fraction of a
-        batch's labeled rows whose nearest other labeled row has their label (with two
-        labeled rows or more); ``seconds``.
+        ``separation``); ``agreement``, the fraction of unlabeled rows whose most
+        probable cluster is the assigned one; ``neighbor_accuracy``, the fraction of a
+        batch's labeled rows whose nearest other labeled row has the same label (with
+        two labeled rows or more); ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.
