@@ -1,7 +1,7 @@
 """Scores of a clustering against known classes, and scorers that skip missing labels.
 
-A scorer is a function of a fitted estimator, X and y, for ``scoring=`` in scikit-learn's
-searches and cross_val_score. All scorers here ignore rows labeled -1.
+A scorer is a function of a fitted estimator, X and y, for ``scoring=`` in the searches
+and cross_val_score of scikit-learn. All scorers here ignore rows labeled -1.
 """
 
 import numpy as np

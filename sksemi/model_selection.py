@@ -63,8 +63,8 @@ class PartialLabelKFold(StratifiedKFold):
     Notes
     -----
     If a class has fewer labels than there are folds, there is a warning, as from
-    StratifiedKFold: some test folds hold none of its rows. If it has one label, the fold
-    that tests on it has no row of the class to train on.
+    StratifiedKFold: it may be whole in one test fold, or missing from some. If it has
+    one label, the fold that tests on it has no row of the class to train on.
 
     Examples
     --------

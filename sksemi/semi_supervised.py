@@ -225,8 +225,8 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         if len(classes) == 0:
             raise ValueError(
                 "y has no labeled row (all are -1), but a classifier needs some "
-                "labels. The estimator itself, without this wrapper, clusters unlabeled "
-                "rows."
+                "labels. The estimator itself, without this wrapper, clusters "
+                "unlabeled rows."
             )
         if len(classes) == 1 and (codes < 0).any() and classes.dtype.kind == "i":
             _validation.warn_user(
