@@ -4,8 +4,8 @@
 
 fits GMVAEClusterer with its defaults (a few minutes per epoch on a CPU), prints the
 test error, and saves the picture on the documentation's first page: ten digits drawn
-from each class, and the features of 2,000 test images by t-SNE, colored by their true digit. DIR
-holds mnist/ (the IDX files). A stopped run continues where it was.
+from each class, and the features of 2,000 test images by t-SNE, colored by their true
+digit. DIR holds mnist/ (the IDX files). A stopped run continues where it was.
 """
 
 import argparse
