@@ -2,10 +2,10 @@
 
     python examples/dask_search.py [--address tcp://scheduler:8786]
 
-Without an address it starts two workers on this machine. scikit-learn hands the fits to
-joblib, and joblib to Dask. A worker fits one model at a time: give each one thread, and
-where there are GPUs one of those (CUDA_VISIBLE_DEVICES set for each worker). Needs
-dask and distributed.
+Without an address, it starts two workers on this machine. scikit-learn passes the fits
+to joblib, and joblib to Dask. A worker fits one model at a time: give each one thread,
+and one GPU if there are any (set CUDA_VISIBLE_DEVICES for each worker). Needs dask and
+distributed.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python examples/data_parallel.py
     torchrun --nproc-per-node=2 examples/data_parallel.py
 
-Each process takes rows of its own, and all end with the same weights. Few rows have
-labels, so every process is given all of those. Batches are smaller by as much as there
-are processes, so that a step sees about as many rows.
+Each process takes its own rows, and all end with the same weights. Few rows have
+labels, so every process gets all of these. The batch size is divided by the number of
+processes, so that a step sees about as many rows.
 """
 
 import argparse

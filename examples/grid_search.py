@@ -3,8 +3,8 @@
     python examples/grid_search.py
 
 looks for the best of four settings on scikit-learn's digits with 100 labels in 1,400
-rows, prints a table, and the accuracy of the winner on 397 rows that no fit saw. The
-folds of PartialLabelKFold hold labeled rows only; the unlabeled ones are in every
+rows, and prints a table and the accuracy of the winner on 397 rows that no fit saw. The
+test folds of PartialLabelKFold hold only labeled rows; the unlabeled ones are in every
 training set. It takes a minute or two on a CPU; ``--jobs 2`` uses two processes.
 """
 

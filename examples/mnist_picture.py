@@ -1,11 +1,11 @@
-"""MNIST with a label on 100 of 60,000 images: digits drawn, and where test images lie.
+"""MNIST with 100 of 60,000 images labeled: digits drawn, and test images by features.
 
     python examples/mnist_picture.py --data DIR --epochs 3
 
-fits GMVAEClusterer with its defaults, a few minutes an epoch on a CPU, prints the test
-error, and saves the picture of the documentation's first page: ten digits drawn of each
-class, and the features of 2,000 test images by t-SNE, colored by their true digit. DIR
-holds mnist/ (the IDX files). A run that was stopped goes on where it was.
+fits GMVAEClusterer with its defaults (a few minutes per epoch on a CPU), prints the
+test error, and saves the picture on the documentation's first page: ten digits drawn
+from each class, and the features of 2,000 test images by t-SNE, colored by their true
+digit. DIR holds mnist/ (the IDX files). A stopped run continues where it was.
 """
 
 import argparse

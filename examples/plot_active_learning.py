@@ -2,10 +2,10 @@
 Which rows to label next
 ========================
 
-A loop of fits and questions, on scikit-learn's digits: a fit without any label, ten
-rows to label, a fit, ten more; beside it the same with random rows. On the right the
-first ten rows asked for, above the first ten random ones. One start each: a point or
-two of difference means nothing.
+A loop of fits and queries on scikit-learn's digits: a fit without labels, ten rows to
+label, a fit, ten more; beside it, the same with random rows. On the right, the first
+ten rows asked for, above the first ten random ones. One start each: a difference of a
+point or two means nothing.
 """
 
 import matplotlib.pyplot as plt

@@ -1,14 +1,14 @@
 """
-The graphs that ACOL's activities make
-======================================
+The graphs of ACOL's activities
+===============================
 
-ACOLClusterer on scikit-learn's digits without any label, drawn as in figure 6 of
-Kilinc and Uysal (2018): rows under two of the transformations, joined on the left by
-the probabilities of the parents and on the right by the activities of the nodes;
-above after one epoch, below at the end.
+ACOLClusterer on scikit-learn's digits without labels, drawn as in figure 6 of Kilinc
+and Uysal (2018): rows under two of the transformations, joined by the probabilities of
+the parents on the left and by the activities of the nodes on the right; above after one
+epoch, below at the end.
 
-The parents have come apart by then. In the paper's figure, after 400 epochs of MNIST,
-the digits have too; 150 epochs of 8x8 pixels do not get there.
+The parents have separated by then. In the paper's figure, after 400 epochs of MNIST,
+the digits have too; 150 epochs on 8x8 pixels are not enough.
 """
 
 import matplotlib.pyplot as plt

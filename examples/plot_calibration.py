@@ -1,10 +1,9 @@
 """
-Probabilities that can be believed
-==================================
+Calibrated probabilities
+========================
 
-Calibration curves before and after ``temperature="auto"``, of digits with noise, 100 of
-them labeled: how often the most probable class is the right one, against its
-probability.
+Calibration curves before and after ``temperature="auto"`` on digits with noise, 100 of
+them labeled: how often the most probable class is right, against its probability.
 """
 
 import matplotlib.pyplot as plt

@@ -1,9 +1,9 @@
 """
-Clusters without any label
-==========================
+Clusters without labels
+=======================
 
 CatVAEClusterer on scikit-learn's digits, without labels: the most probable digits of
-each cluster, and what the clusters are of the true digits.
+each cluster, and how the clusters match the true digits.
 """
 
 import matplotlib.pyplot as plt

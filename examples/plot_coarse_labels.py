@@ -2,8 +2,8 @@
 From coarse classes to fine ones
 ================================
 
-Every digit comes with a coarse label, whether it is below 5. ACOLClusterer takes those
-for parents and looks for five clusters inside each; beside it, k-means on the pixels of
+Every digit has a coarse label: whether it is below 5. ACOLClusterer takes these as
+parents and looks for five clusters inside each; beside it, k-means on the pixels of
 each coarse class.
 """
 

@@ -2,9 +2,9 @@
 Do the unlabeled rows help?
 ===========================
 
-Accuracy on scikit-learn's digits by the number of labels: of an estimator that also
-learns from the rows without a label, of the same on the labeled rows alone, and of a
-linear model. Bars are the standard deviation over three folds.
+Accuracy on scikit-learn's digits against the number of labels: of an estimator that
+also learns from the unlabeled rows, of the same estimator on the labeled rows alone,
+and of a linear model. Bars are the standard deviation over three folds.
 """
 
 import matplotlib.pyplot as plt

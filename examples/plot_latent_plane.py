@@ -2,10 +2,10 @@
 Digits over a latent plane
 ==========================
 
-CaGeMGenerator with a z2 of two dimensions on scikit-learn's digits, of which 100 have
-a label, drawn as in figure 3 of Maaløe et al. (2017): rows drawn over a grid of z2
-with their class drawn too, where the digits themselves lie in that plane, and rows
-drawn over the same grid of one class.
+CaGeMGenerator with a two-dimensional z2 on scikit-learn's digits, 100 of them labeled,
+drawn as in figure 3 of Maaløe et al. (2017): rows drawn over a grid of z2 with random
+classes, the digits themselves in that plane, and rows of one class drawn over the same
+grid.
 """
 
 import matplotlib.pyplot as plt

@@ -1,10 +1,10 @@
 """
-Where digits lie, and what early stopping saw
-=============================================
+A latent space, and early stopping
+==================================
 
 GMVAEClusterer on scikit-learn's digits with 50 labels, stopped when the accuracy on 100
-labeled validation rows has not grown for ten epochs: its features by PCA and by t-SNE,
-colored by digit, and the terms of the loss per epoch.
+labeled validation rows has not improved for ten epochs: its features by PCA and by
+t-SNE, colored by digit, and the terms of the loss per epoch.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-How many clusters
-=================
+The number of clusters
+======================
 
-Digits without labels: the silhouette of k-means in the space of ``transform`` at
+Digits without labels: the silhouette of k-means in the space of ``transform`` for
 several numbers of clusters. There are ten digits.
 """
 

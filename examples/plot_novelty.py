@@ -1,10 +1,10 @@
 """
-Rows unlike any
-===============
+Novelty detection
+=================
 
-Digits without the 4, five of each other class labeled: how familiar rows held out are,
-4s and others, with the threshold that one training row in twenty is below, and the
-least familiar rows.
+Fitted to digits without any 4, with five labels for each other class: how familiar
+held-out rows are, 4s and others, with the threshold that one training row in twenty is
+below, and the least familiar rows.
 """
 
 import matplotlib.pyplot as plt

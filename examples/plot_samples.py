@@ -1,9 +1,9 @@
 """
-Digits drawn, reconstructed, and sorted
-=======================================
+Digits drawn, reconstructed and clustered
+=========================================
 
-GMVAEClusterer on scikit-learn's digits, of which 50 have a label: digits drawn class by
-class, digits over their reconstructions, and the most probable digits of each cluster.
+GMVAEClusterer on scikit-learn's digits, 50 of them labeled: digits drawn class by
+class, digits above their reconstructions, and the most probable digits of each cluster.
 """
 
 import matplotlib.pyplot as plt

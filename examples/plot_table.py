@@ -3,8 +3,7 @@ A table with gaps, words and few labels
 =======================================
 
 The wine data with missing values and a column of words, 30 rows labeled by name: the
-features that CatVAEClusterer learns, and a confusion matrix of the rows without a
-label.
+features that CatVAEClusterer learns, and a confusion matrix of the unlabeled rows.
 """
 
 import matplotlib.pyplot as plt

@@ -1,11 +1,10 @@
 """
-Texts, by what they are about
-=============================
+Texts by topic
+==============
 
-The documentation of scipy's functions, which every installation has: one paragraph a
-row, and the package that it stands in as the label, known for 50 rows. TF-IDF and an
-SVD make a table of it. With ten labels a package, both models are wrong on four rows of
-ten.
+The documentation of scipy's functions, which every installation has: each paragraph is
+a row, and its package is the label, known for 50 rows. TF-IDF and an SVD turn it into a
+table. With ten labels per package, both models are wrong on four rows out of ten.
 """
 
 import importlib

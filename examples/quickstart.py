@@ -2,9 +2,9 @@
 
     python examples/quickstart.py
 
-fits on scikit-learn's digits in under a minute on a CPU, prints the accuracy on rows
-that no method saw, and saves a picture: digits drawn class by class, and test digits
-above their reconstructions.
+fits on scikit-learn's digits in less than a minute on a CPU, prints the accuracy on
+rows that no method saw, and saves a picture: digits drawn class by class, and test
+digits above their reconstructions.
 """
 
 import argparse

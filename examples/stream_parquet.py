@@ -1,11 +1,10 @@
-"""Train on a Parquet file a part at a time, and go on after a break.
+"""Train on a Parquet file part by part, and continue after a break.
 
     python examples/stream_parquet.py [--passes 20]
 
 writes scikit-learn's digits, 50 of them with a label, to a file, and passes over it in
 parts of 75 rows. A checkpoint is written after every part; here the second half of the
-passes is done by what it loads, as a new process would after a crash. Needs pyarrow and
-skops.
+passes continues from it, as a new process would after a crash. Needs pyarrow and skops.
 """
 
 import argparse

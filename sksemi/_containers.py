@@ -1,4 +1,4 @@
-"""What holds X or y, before anyone looks at the numbers in it."""
+"""The containers of X and y, checked before the numbers in them."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ import torch
 
 @contextlib.contextmanager
 def naming(argument):
-    """Have errors of numpy and scikit-learn name the argument that they are about."""
+    """Make errors of numpy and scikit-learn name the argument at fault."""
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
@@ -20,7 +20,7 @@ def naming(argument):
 
 
 def from_torch(tensor, argument):
-    """Array of a tensor's values, wherever they lie and whether or not they learn."""
+    """Array of a tensor's values, on any device, with or without gradient."""
     if tensor.layout != torch.strided:
         raise TypeError(
             f"{argument} is a sparse tensor. Pass a dense one: {argument}.to_dense()."
@@ -32,7 +32,7 @@ def from_torch(tensor, argument):
 
 
 def check_container(X):
-    """Refuse what numpy would read as other numbers than its owner meant."""
+    """Refuse what numpy would misread."""
     if hasattr(X, "obs") and hasattr(X, "X"):
         raise TypeError(
             f"X is of type {type(X).__name__}, which holds more than one table. Pass "
@@ -44,25 +44,27 @@ def check_container(X):
             "them: SimpleImputer().fit_transform(X.filled(np.nan))."
         )
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and _has_complex(X.flat):
-        raise ValueError("X holds complex numbers. Pass their parts as columns.")
+        raise ValueError(
+            "X holds complex numbers. Pass their real and imaginary parts as columns."
+        )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _check_columns(X)
 
 
 def _check_columns(frame):
-    """Refuse a DataFrame with a column that is no numbers, by the column's name."""
+    """Refuse a DataFrame with a column that is not numeric, and name the column."""
     names = list(frame.columns)
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(
-            f"X has more than one column of the name {twice!r}. Rename or drop them: "
+            f"X has more than one column named {twice!r}. Rename or drop them: "
             "X.loc[:, ~X.columns.duplicated()] keeps the first."
         )
     for name, dtype in zip(names, frame.dtypes, strict=True):
         if type(dtype).__name__ == "SparseDtype":
             raise TypeError(
                 f"X has the sparse column {name!r}. Pass dense ones: "
-                "X.sparse.to_dense() where all are sparse, else a ColumnTransformer."
+                "X.sparse.to_dense() if all are sparse, else use a ColumnTransformer."
             )
         kind = getattr(dtype, "kind", "O")
         if kind in "biufc":
@@ -70,9 +72,9 @@ def _check_columns(frame):
         if kind == "O" and _is_numbers(frame[name]):
             continue
         raise (TypeError if kind in "mM" else ValueError)(
-            f"X has the column {name!r} of dtype {dtype}, which is not all numbers. "
-            "Encode it by a ColumnTransformer (OneHotEncoder for categories, numbers "
-            "made of dates), or drop it."
+            f"X has the column {name!r} of dtype {dtype}, which is not numeric. "
+            "Encode it with a ColumnTransformer (OneHotEncoder for categories, dates "
+            "as numbers), or drop it."
         )
 
 

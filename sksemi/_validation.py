@@ -74,7 +74,7 @@ class NotFiniteError(ValueError):
 
 
 def warn_user(message, category=UserWarning):
-    """Warn at the line that called this package, however deep inside it we are."""
+    """Warn at the line that called this package, however deep the call."""
     inside = tuple(
         os.path.join(os.path.dirname(module.__file__), "")
         for module in (sys.modules["sksemi"], sklearn, torch)
@@ -220,8 +220,8 @@ def check_X(estimator, X, *, to_fit=False):
     elif estimator.scale_ == 1 and estimator._in_unit_interval and X.max() > 1:
         raise ValueError(
             f"X has values up to {X.max()} as uint8, but {name} was fitted on values "
-            "from 0 to 1 that were no uint8. Divide X as the rows of fit were divided: "
-            "X / 255 for images."
+            "from 0 to 1 that were not uint8. Scale X like the rows of fit: X / 255 "
+            "for images."
         )
     return X
 
@@ -263,7 +263,7 @@ def _check_values(estimator, X, *, reset, to_fit):
             X = X.astype(np.float64)
     if X.dtype.kind in "mM":
         raise TypeError(
-            f"X has dtype {X.dtype}, which is no number. Make numbers of it, for "
+            f"X has dtype {X.dtype}, which is not numeric. Convert it to numbers, for "
             'example days: X.astype("datetime64[D]").astype(float).'
         )
     if X.dtype.kind == "f" or X.dtype.itemsize == 8:
@@ -291,8 +291,8 @@ def check_range(X, argument, *, to_fit=False):
     lowest, highest = np.longdouble(X.min()), np.longdouble(X.max())
     if np.isnan(lowest):
         raise ValueError(
-            f"{argument} contains NaN. Fill missing values first, by a SimpleImputer "
-            "in a Pipeline for example, or drop such rows."
+            f"{argument} contains NaN. Fill missing values first, for example with a "
+            "SimpleImputer in a Pipeline, or drop such rows."
         )
     largest = max(-lowest, highest)
     if np.isinf(largest):
@@ -305,8 +305,8 @@ def check_range(X, argument, *, to_fit=False):
     if largest > limit:
         raise ValueError(
             f"{argument} has values as large as {largest:g}, {which} float32 cannot "
-            f"hold. Scale {argument}, by a StandardScaler for example, or drop such "
-            "rows."
+            f"hold. Scale {argument}, for example with a StandardScaler, or drop "
+            "such rows."
         )
 
 
@@ -340,9 +340,8 @@ def check_result(result, rows, argument):
     if not finite.all():
         row = rows[np.argmin(finite.reshape(len(result), -1).all(1))]
         raise NotFiniteError(
-            f"{argument} has values that lead out of float32: the result of row {row} "
-            f"is not finite. Scale {argument} as the rows of fit were scaled, or drop "
-            "such rows."
+            f"{argument} has values that overflow float32: the result of row {row} is "
+            f"not finite. Scale {argument} like the rows of fit, or drop such rows."
         )
 
 
@@ -391,7 +390,7 @@ _LABELS_REMEDY = (
     "array of strings or bools with the integer -1)."
 )
 _MISSING_REMEDY = (
-    "Put -1 where a label is not known: np.where(known, y, -1), or y.where(known, -1) "
+    "Put -1 where the label is unknown: np.where(known, y, -1), or y.where(known, -1) "
     f"for a numeric Series. {_LABELS_REMEDY}"
 )
 
@@ -436,7 +435,7 @@ def check_y(y, n_samples):
         )
     if y.dtype.kind in "mM":
         raise ValueError(
-            f"y {what} (dates or times). Make strings of it: "
+            f"y {what} (dates or times). Convert it to strings: "
             f"y.astype(str).astype(object). {_LABELS_REMEDY}"
         )
     if y.dtype.kind == "O":
@@ -472,7 +471,7 @@ def _positions(codes, found, labels):
     if new:
         raise ValueError(
             f"y has the label {new[0]!r}, which is not among those of the first call: "
-            f"{labels.tolist()}. Name all labels in classes= of the first call of "
+            f"{labels.tolist()}. List all labels in classes= in the first call of "
             "partial_fit."
         )
     positions = [position[label] for label in found.tolist()]
@@ -529,9 +528,9 @@ def _continuous(label):
 
 def _too_large(label):
     return ValueError(
-        f"y has the label {label}, which is too large to be told from its neighbors: "
+        f"y has the label {label}, which is too large to differ from its neighbors: "
         "integers go up to 2**63 - 1, whole floats to 2**53 - 1 (float32: 2**24 - 1). "
-        f"Number the labels from 0, or make strings of them. {_LABELS_REMEDY}"
+        f"Number the labels from 0, or convert them to strings. {_LABELS_REMEDY}"
     )
 
 
@@ -562,14 +561,14 @@ def _encode_names(y, named, kind):
             if _is_missing(value):
                 raise _missing(value)
             raise ValueError(
-                f"y mixes {kind} with {value!r}; only the integer -1 may stand beside "
+                f"y mixes {kind} with {value!r}; only the integer -1 may be mixed with "
                 f"{kind}. {_LABELS_REMEDY}"
             )
     names = y[named].tolist()
     labels = sorted(set(names))
     if "-1" in labels:
         raise ValueError(
-            "y has the string '-1'. Unlabeled rows have the integer: "
+            "y has the string '-1'. Unlabeled rows must have the integer: "
             f"np.where(y == '-1', -1, y), of an object array. {_LABELS_REMEDY}"
         )
     if "" in labels:
@@ -646,12 +645,12 @@ def check_parents(parents, n_samples):
         codes, names = check_y(parents, n_samples)
     except ValueError as error:
         raise ValueError(
-            f"parents must give a coarse label of every row of X, as y would: {error}"
+            f"parents must give a coarse label for every row of X, like y: {error}"
         ) from None
     if (codes < 0).any():
         raise ValueError(
             f"parents has no label (-1) for {np.sum(codes < 0)} rows. Every row needs "
-            "one: give the others a coarse label of their own, or leave parents out."
+            "one: give these rows a coarse label, or leave parents out."
         )
     return codes, names
 
@@ -665,7 +664,7 @@ def warn_clipped(X, scale):
     """Warn of values that a Bernoulli likelihood has to clip."""
     if not in_unit_interval(X, scale):
         warn_user(
-            "X has values outside [0, 1]; they are clipped, as "
+            "X has values outside [0, 1]; they are clipped, because "
             'likelihood="bernoulli" gives them no density.'
         )
 
@@ -681,7 +680,7 @@ def check_likelihood(likelihood, rows, default):
         Any other needs values in [0, 1].
     rows : Rows
     default : str
-        What "auto" is for values in [0, 1]; "gaussian" for others.
+        The meaning of "auto" for values in [0, 1]; it is "gaussian" for others.
 
     Returns
     -------
@@ -755,7 +754,7 @@ def check_n_clusters(n_clusters, labels, n_samples):
 
 
 def check_device(device):
-    """Check that a device is there.
+    """Check that a device is available.
 
     Parameters
     ----------
@@ -770,7 +769,7 @@ def check_device(device):
     Raises
     ------
     ValueError
-        If the name means nothing to torch, or the device is not there.
+        If torch does not know the name, or the device is not available.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -795,7 +794,7 @@ def check_device(device):
         index = torch.cuda.current_device() if n_devices else 0
     if index >= n_devices:
         raise ValueError(
-            f'device="{device}" is not there: torch sees {n_devices} GPUs. Use '
+            f'device="{device}" is not available: torch sees {n_devices} GPUs. Use '
             'device="auto" or "cpu".'
         )
     return torch.device("cuda", index)

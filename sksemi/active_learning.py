@@ -31,23 +31,23 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
     n_queries : int
         Number of rows to choose.
     y : array-like of shape (n_samples,), default=None
-        Labels that are known already, -1 for the other rows, of which the choice is
-        made. None means no labels at all.
+        Known labels, -1 for the other rows, from which the choice is made. None means
+        no labels at all.
     strategy : {"auto", "typiclust", "margin", "entropy", "coreset", "random"}, \
             default="auto"
         "typiclust": the most typical rows of k-means clusters without labeled rows,
         larger clusters first [1]_. "coreset": rows far from every labeled or chosen one
         [2]_. Both use ``transform``. "auto": "typiclust" while there are fewer than
-        four labels for each column of ``predict_proba``, then "coreset". "margin": the
-        two most probable clusters are closest; "entropy": that of ``predict_proba`` is
-        largest. "random".
+        four labels per column of ``predict_proba``, then "coreset". "margin": rows
+        whose two most probable clusters are closest. "entropy": rows whose
+        ``predict_proba`` has the largest entropy. "random": random rows.
     random_state : int, RandomState instance or None, default=None
         Seed of k-means, random rows and ties.
 
     Returns
     -------
     ndarray of shape (n_queries,)
-        Numbers of different unlabeled rows, the first to be labeled first.
+        Indices of distinct unlabeled rows, the most important first.
 
     Raises
     ------
@@ -58,13 +58,13 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
 
     Notes
     -----
-    Clusters of "typiclust" are as many as there are labels and queries, in the space of
-    ``transform``. Typical is the row of a cluster whose 20 nearest neighbors in it are
-    near, on average.
+    "typiclust" makes as many clusters as there are labels and queries, in the space of
+    ``transform``. The most typical row of a cluster is the one with the smallest mean
+    distance to its 20 nearest neighbors in the cluster.
 
-    Doubt ("margin", "entropy", or among typical rows) did worse than random rows
-    in our measurements: with few labels these estimators are sure, and wrong, of whole
-    groups of rows. See the User Guide.
+    Uncertainty ("margin", "entropy", or among typical rows) did worse than random rows
+    in our measurements: with few labels, these estimators are certain of whole groups
+    of rows, and wrong. See the User Guide.
 
     References
     ----------
@@ -92,7 +92,7 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
         if not hasattr(estimator, method):
             raise TypeError(
                 f'strategy="{strategy}" needs an estimator with the method {method}, '
-                f"which {type(estimator).__name__} has not."
+                f"which {type(estimator).__name__} lacks."
             )
     n = X.shape[0] if hasattr(X, "shape") else len(X)
     codes, _ = _validation.check_y(y, n)
@@ -135,7 +135,7 @@ def _entropy(labeled, n_queries, rng, predict_proba):
 
 
 def _coreset(labeled, n_queries, rng, transform):
-    """Again and again the row that is farthest from those labeled or chosen."""
+    """Repeatedly take the row that is farthest from those labeled or chosen."""
     chosen = [] if labeled.any() else [rng.randint(len(transform))]
     centers = transform[chosen] if chosen else transform[labeled]
     _, distances = pairwise_distances_argmin_min(transform, centers)

@@ -1,7 +1,7 @@
 """Scores of a clustering against known classes, and scorers that skip missing labels.
 
-A scorer is what ``scoring=`` of scikit-learn's searches and of cross_val_score takes, a
-function of a fitted estimator, X and y. All of these ignore rows labeled -1.
+A scorer is a function of a fitted estimator, X and y, for ``scoring=`` in the searches
+and cross_val_score of scikit-learn. All scorers here ignore rows labeled -1.
 """
 
 import numpy as np
@@ -27,8 +27,9 @@ __all__ = [
 def clustering_accuracy(labels_true, labels_pred):
     """Accuracy under the best one-to-one matching of clusters to classes.
 
-    The matching is the Hungarian one; clusters beyond the number of classes (or
-    classes beyond the number of clusters) stay unmatched and count as errors.
+    The matching is found by the Hungarian algorithm; clusters beyond the number of
+    classes (or classes beyond the number of clusters) stay unmatched and count as
+    errors.
 
     Parameters
     ----------
@@ -61,10 +62,10 @@ def clustering_accuracy(labels_true, labels_pred):
 
 
 def purity(labels_true, labels_pred):
-    """Accuracy when every cluster is given its most frequent class.
+    """Accuracy when every cluster is assigned its most frequent class.
 
-    Several clusters may take one class, so purity grows with the number of clusters;
-    it is no substitute for `clustering_accuracy`.
+    Several clusters may have the same class, so purity grows with the number of
+    clusters; it does not replace `clustering_accuracy`.
 
     Parameters
     ----------
@@ -168,8 +169,8 @@ def labeled_accuracy(estimator, X, y):
     Parameters
     ----------
     estimator : estimator
-        Fitted, with ``predict``. After a fit without any label its clusters have
-        numbers that mean nothing here: use `clustering_accuracy_scorer`.
+        Fitted, with ``predict``. After a fit without any label, its cluster numbers
+        have no meaning here: use `clustering_accuracy_scorer`.
     X : array-like of shape (n_samples, ...)
         Rows.
     y : array-like of shape (n_samples,)
@@ -195,8 +196,8 @@ def labeled_accuracy(estimator, X, y):
 def labeled_roc_auc(estimator, X, y):
     """Area under the ROC curve over the rows that have a label.
 
-    With two entries in ``classes_`` it is that of the second one's probability; with
-    more, the mean over the classes of y of each one against the rest.
+    With two entries in ``classes_``, it uses the probability of the second one; with
+    more, it is the mean over the classes of y, each against the rest.
 
     Parameters
     ----------

@@ -40,9 +40,9 @@ def _labeled_and_not(splitter, X, y, groups):
 class PartialLabelKFold(StratifiedKFold):
     """Stratified folds of the labeled rows; the unlabeled ones are always in train.
 
-    Every labeled row is in one test fold, every test fold holds labeled rows only,
-    with about the same part of every class, and every training set holds all rows that
-    have no label.
+    Every labeled row is in one test fold. Every test fold holds only labeled rows, with
+    about the same fraction of every class, and every training set holds all unlabeled
+    rows.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class PartialLabelKFold(StratifiedKFold):
         Number of folds. Must be at least 2.
 
     shuffle : bool, default=False
-        Whether to shuffle each class's rows before they are dealt to the folds.
+        Whether to shuffle each class's rows before splitting them into folds.
 
     random_state : int, RandomState instance or None, default=None
         With ``shuffle``, the seed of the order.
@@ -62,9 +62,9 @@ class PartialLabelKFold(StratifiedKFold):
 
     Notes
     -----
-    A class with fewer labels than folds is in some test fold whole, or missing from
-    it; there is a warning, as from StratifiedKFold. With one label, the fold that tests
-    on it has no row of the class to train on.
+    If a class has fewer labels than there are folds, there is a warning, as from
+    StratifiedKFold: it may be whole in one test fold, or missing from some. If it has
+    one label, the fold that tests on it has no row of the class to train on.
 
     Examples
     --------
@@ -117,12 +117,12 @@ class PartialLabelShuffleSplit(StratifiedShuffleSplit):
         Number of splits.
 
     test_size : float or int, default=None
-        The labeled rows to test on: a part between 0 and 1 of them, or their number.
-        None is what ``train_size`` leaves, or a tenth.
+        The labeled rows to test on: a fraction between 0 and 1, or a number. None is
+        what ``train_size`` leaves, or a tenth.
 
     train_size : float or int, default=None
-        The labeled rows to train on, beside all unlabeled ones: a part between 0 and
-        1 of the labeled rows, or their number. None is what ``test_size`` leaves.
+        The labeled rows to train on, in addition to all unlabeled ones: a fraction
+        between 0 and 1, or a number. None is what ``test_size`` leaves.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the splits.
@@ -196,32 +196,32 @@ def choose_n_clusters(
 ):
     """Find the number of clusters in the features of an estimator.
 
-    A clone is fitted once, without labels and with the largest number, and k-means in
-    the space of its transform is scored at every number.
+    A clone is fitted once, without labels and with the largest number. k-means in the
+    space of its transform is then scored for every number.
 
     Read more in the :ref:`User Guide <n_clusters>`.
 
     Parameters
     ----------
     estimator : estimator
-        With the parameter ``n_clusters`` and transform; need not be fitted.
+        Has the parameter ``n_clusters`` and transform; need not be fitted.
     X : array-like of shape (n_samples, ...)
         Rows.
     n_clusters : array-like of int
         Numbers to try, of at least 2.
     criterion : {"silhouette", "calinski_harabasz", "davies_bouldin"} or callable, \
             default="silhouette"
-        Score of clusters, by scikit-learn's function of that name (Davies-Bouldin's
-        with a minus; the silhouette over at most 5,000 rows), or a function of features
-        and clusters. Higher is better.
+        Score of the clusters: scikit-learn's function of that name (minus the
+        Davies-Bouldin index; the silhouette over at most 5,000 rows), or a function of
+        features and clusters. Higher is better.
     random_state : int, RandomState instance or None, default=None
         Seed of k-means.
 
     Returns
     -------
     Bunch
-        ``n_clusters``, the number of the highest score; ``candidates``, ndarray of the
-        numbers tried; ``scores``, ndarray of their scores.
+        ``n_clusters``, the number with the highest score; ``candidates``, ndarray of
+        the numbers tried; ``scores``, ndarray of their scores.
 
     Raises
     ------

@@ -21,21 +21,21 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator or None, default=None
-        What is cloned and fitted: an estimator of this package, or a Pipeline that ends
-        in one. None is ``GMVAEClusterer()``. To use one that is fitted already, pass
+        Estimator to clone and fit: one of this package, or a Pipeline that ends in one.
+        None is ``GMVAEClusterer()``. To use one that is already fitted, pass
         ``FrozenEstimator(estimator)`` and the rows that it was fitted to.
 
     criterion : {"features", "density"}, default="features"
-        How familiar a row is. "features": the mean distance, with a minus, to its
-        ``n_neighbors`` nearest training rows in the space of transform. "density":
-        ``score_samples`` of the estimator, which only those that generate rows have.
+        Score of a row. "features": minus the mean distance to its ``n_neighbors``
+        nearest training rows in the space of transform. "density": ``score_samples`` of
+        the estimator, which only estimators that generate rows have.
 
     n_neighbors : int, default=5
-        Neighbors of "features".
+        Number of neighbors for "features".
 
     quantile : float, default=0.05
-        The fraction of the training rows that is below the threshold: about what is
-        rejected of new rows like them.
+        Fraction of the training rows below the threshold: about the fraction of similar
+        new rows that is rejected.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
 
     offset_ : float
         The threshold: the quantile of the training rows' scores. For "features", a
-        training row is no neighbor of itself.
+        training row is not its own neighbor.
 
     n_features_in_ : int
-        Features of a row.
+        Number of features of a row.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
@@ -93,7 +93,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         X : array-like of shape (n_samples, ...)
             Rows, as the estimator takes them.
         y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one, or None: what the estimator takes.
+            Labels, -1 for rows without one, or None, as the estimator takes them.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         if not hasattr(estimator, method):
             raise ValueError(
                 f'criterion="{self.criterion}" needs an estimator with the method '
-                f"{method}, which {type(estimator).__name__} has not."
+                f"{method}, which {type(estimator).__name__} lacks."
             )
         estimator = clone(estimator).fit(X, y)
         neighbors = None
@@ -127,7 +127,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         return self
 
     def fit_predict(self, X, y=None):
-        """Fit, and say which rows are below the threshold: see `fit` and `predict`.
+        """Fit, and predict the training rows: see `fit` and `predict`.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         return self.fit(X, y).predict(X)
 
     def score_samples(self, X):
-        """How familiar each row is: higher is more.
+        """Return how familiar each row is: higher is more familiar.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Minus a distance of features, or nats, by the parameter ``criterion``.
+            Minus a distance between features, or nats, depending on ``criterion``.
         """
         check_is_fitted(self)
         if self._neighbors is None:
@@ -178,7 +178,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """Say which rows are unlike any of the training rows.
+        """Predict which rows are unlike any of the training rows.
 
         Parameters
         ----------

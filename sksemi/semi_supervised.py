@@ -1,4 +1,4 @@
-"""A classifier's view of estimators that also cluster rows without a label."""
+"""Classifiers from estimators that also cluster rows without a label."""
 
 from numbers import Integral
 
@@ -43,7 +43,7 @@ def _log_probabilities(proba):
 
 
 def fit_temperature(proba, codes):
-    """Temperature that makes rows' classes the most probable, drawn towards 1.
+    """Temperature that makes rows' classes the most probable, pulled toward 1.
 
     The maximum of log p(codes | T) + log N(log T; 0, 1 / PRIOR_PRECISION): few rows
     move T little, and many as far as they say.
@@ -82,23 +82,23 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     """Classifier of the labels of y, by an estimator that also clusters.
 
     A clusterer's ``classes_`` has an entry for every cluster, and scikit-learn treats
-    it as a clusterer. This view is a classifier: its classes are the labels of y and
-    nothing else, so that what scikit-learn does with classifiers (calibration, voting,
-    stacking, thresholds, displays, scorers) works.
+    it as a clusterer. This wrapper is a classifier: its classes are the labels of y and
+    nothing else, so scikit-learn's tools for classifiers (calibration, voting,
+    stacking, thresholds, displays, scorers) work with it.
 
     Read more in the :ref:`User Guide <semi_supervised>`.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        What is cloned and fitted: an estimator of this package, or a Pipeline or a
-        search that ends in one. It takes y with -1 for unlabeled rows, and has
-        predict_proba. None is ``GMVAEClusterer()``.
+        Estimator to clone and fit: one of this package, or a Pipeline or search that
+        ends in one. It must take y with -1 for unlabeled rows, and have predict_proba.
+        None is ``GMVAEClusterer()``.
 
     temperature : float, "auto" or None, default=None
-        Log-probabilities are divided by it; above 1, predictions become less sure.
-        "auto" finds it by up to five more fits, each without a part of the labeled
-        rows: see the Notes. None leaves the estimator's probabilities.
+        Divisor of log-probabilities; above 1, predictions become less certain. "auto"
+        finds it by up to five more fits, each without some of the labeled rows: see the
+        Notes. None keeps the estimator's probabilities.
 
     n_jobs : int or None, default=None
         Processes for the fits of ``temperature="auto"``. None is one, unless in a
@@ -116,10 +116,10 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         The temperature used: 1 for None.
 
     n_features_in_ : int
-        Features of a row, where the estimator tells.
+        Number of features of a row, if the estimator has it.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
@@ -129,23 +129,23 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
 
     Notes
     -----
-    Probabilities of clusters that no label names are dropped, and the others divided by
-    their sum.
+    Probabilities of clusters that no label names are dropped, and the others are
+    divided by their sum.
 
     The temperature of "auto" is fitted to predictions of the labeled rows: they are
-    dealt to five stratified folds, or as many as the rarest label has rows, and those
-    of a fold are predicted by a fit without them. A fit is too sure of its own rows,
-    without their label too. The temperature minimizes the log loss of those rows,
-    summed, plus ``5 * log(temperature)**2``, which draws that of few rows towards 1
+    split into five stratified folds, or as many as the rarest label has rows, and each
+    fold is predicted by a fit without its rows. A fit is overconfident on its own rows,
+    even without their labels. The temperature minimizes the summed log loss of those
+    rows plus ``5 * log(temperature)**2``, which pulls it toward 1 if there are few rows
     [1]_: fits with fewer labels are wrong more often, and would make it too large.
 
-    y of two values of which one is -1 has no unlabeled rows: -1 is a class there, as
-    for scikit-learn's classifiers, with a warning.
+    If y has only two values and one of them is -1, there are no unlabeled rows: -1 is a
+    class then, as for scikit-learn's classifiers, with a warning.
 
     References
     ----------
     .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one
-       temperature, fitted to rows held out. The prior and the folds are ours.
+       temperature, fitted to held-out rows. The prior and the folds are ours.
 
     Examples
     --------
@@ -181,12 +181,12 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         X : array-like of shape (n_samples, ...)
             Rows, as the estimator takes them.
         y : array-like of shape (n_samples,)
-            Labels, -1 for rows without one. Strings and bools go into an object array
-            beside the integer -1.
+            Labels, -1 for rows without one. For strings and bools, use an object array
+            that also holds the integer -1.
         **params : dict
-            Passed to the estimator's fit, ``parents`` say, by metadata routing: with
-            ``sklearn.set_config(enable_metadata_routing=True)``, what
-            ``estimator.set_fit_request`` asks for.
+            Passed to the estimator's fit by metadata routing, for example ``parents``:
+            with ``sklearn.set_config(enable_metadata_routing=True)``, the parameters
+            that ``estimator.set_fit_request`` requests.
 
         Returns
         -------
@@ -216,7 +216,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         if y is None:
             raise ValueError(
                 f"{name} requires y to be passed, but the target y is None. The "
-                "estimator itself, without this view, clusters rows without labels."
+                "estimator itself, without this wrapper, clusters unlabeled rows."
             )
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "U":
@@ -224,9 +224,9 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         codes, classes = _validation.check_y(y, len(y))
         if len(classes) == 0:
             raise ValueError(
-                "y has no labeled row (all are -1), and a classifier needs the label "
-                "of some. The estimator itself, without this view, clusters rows "
-                "without labels."
+                "y has no labeled row (all are -1), but a classifier needs some "
+                "labels. The estimator itself, without this wrapper, clusters "
+                "unlabeled rows."
             )
         if len(classes) == 1 and (codes < 0).any() and classes.dtype.kind == "i":
             _validation.warn_user(
@@ -298,7 +298,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         X : array-like of shape (n_samples, ...)
             Rows, as the estimator takes them.
         y : array-like of shape (n_samples,)
-            Labels. Rows with -1 do not count, unless -1 is in ``classes_``.
+            Labels. Rows with -1 are ignored, unless -1 is in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -329,8 +329,8 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         n_samples : int, default=1
             Number of rows.
         y : label or array-like of shape (n_samples,), default=None
-            Labels to draw rows of; None draws from all clusters, those without a label
-            among them.
+            Labels to draw rows from; None draws from all clusters, including those
+            without a label.
 
         Returns
         -------
@@ -434,7 +434,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         return self
 
     def get_metadata_routing(self):
-        """Say what fit passes to the estimator.
+        """Return what fit passes to the estimator.
 
         Returns
         -------

@@ -4,8 +4,9 @@
 
 On validation parts only: of the 1,400 training rows of scikit-learn's digits that
 digits.py uses, 1,000 are fitted, 50 of them with a label, and 400 are scored. "drawn"
-is the part of 500 digits drawn of a class that an SVC trained on all labels of the
-1,000 rows takes for that class; "sure" the mean probability of the predicted cluster.
+is the fraction of 500 digits drawn from a class that an SVC, trained on all labels of
+the 1,000 rows, assigns to that class; "sure" is the mean probability of the predicted
+cluster.
 Adds a line to examples/papers/results/ablation.jsonl.
 """
 

@@ -5,13 +5,13 @@
     python examples/benchmarks/active_learning.py --summary
 
 Every strategy of `sksemi.active_learning.query` begins with the same fit without labels
-and asks for 10, 20, 40, 80 and 160 labels in turn, by the fit on those that it has. The
-error is that of `SemiSupervisedClassifier` on test rows; its estimator is told the
+and asks for 10, 20, 40, 80 and 160 labels in turn, each time by a fit on those it has.
+The error is that of `SemiSupervisedClassifier` on test rows; its estimator is given the
 number of classes. Sets are "digits" (1,400 training rows and 397 for testing, split
 anew for every seed) and those of tables.py.
 
 Adds a line of JSON for every fit to examples/papers/results/active_learning.jsonl, with
-the rows chosen, and goes on from the lines that are there.
+the rows chosen, and continues from the lines that are there.
 """
 
 import argparse

@@ -4,12 +4,12 @@
         [--methods GMVAEClusterer ...] [--labels 50] [--seeds 5]
     python examples/benchmarks/calibration.py --summary
 
-Adds a line of JSON a run to examples/papers/results/calibration.jsonl and skips runs
+Adds a line of JSON per run to examples/papers/results/calibration.jsonl and skips runs
 that have one. Sets and splits are those of active_learning.py; the labels are balanced
 over the classes. Every line has the expected calibration error (15 bins of the largest
 probability, of equal width) and the log loss of the test rows, in nats, "before",
 "after" with temperature="auto", by a "best" temperature fitted to the test rows
-themselves, which no method of one temperature can beat, and by the temperature that the
+themselves, which no single temperature can beat, and by the temperature that the
 training labels' own predictions give ("own"), which is why folds are needed. Some lines
 have "masked": by folds whose rows stay, unlabeled, which was tried first.
 """

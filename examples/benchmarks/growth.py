@@ -4,10 +4,10 @@
     python examples/benchmarks/growth.py --compare --rows 1000000
     python examples/benchmarks/growth.py --plot growth.png
 
-Each setting is a process of its own: two epochs of fit, then predict, on rows of 784
-values near ten centers, one hidden layer of 128, one thread. Times are the processor's,
-which other work on the machine does not count in. Memory is the highest RssAnon (Linux)
-above what there was before fit, which leaves out the pages of a mapped file. Adds a
+Each setting runs in its own process: two epochs of fit, then predict, on rows of 784
+values near ten centers, one hidden layer of 128, one thread. Times are processor times,
+which exclude other work on the machine. Memory is the highest RssAnon (Linux) above
+that before fit, which leaves out the pages of a mapped file. Adds a
 line per setting to examples/papers/results/growth.jsonl, and skips those that are
 there. ``--compare`` compares rows in a mapped file with the same in memory.
 """

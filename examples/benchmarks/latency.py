@@ -2,10 +2,10 @@
 
     python examples/benchmarks/latency.py [--methods CatVAEClusterer ...] [--note TEXT]
 
-Every class at default widths on tables of 64 columns, on images of 8x8 (scikit-learn's
-digits) and of 28x28 (noise), on one thread of a CPU. Prints the median time of predict
-for 1, 16 and 256 rows, and rows per second for 10,000 rows in one call. Adds a line per
-class and form to examples/papers/results/latency.jsonl.
+Every class with default widths, on tables of 64 columns and on images of 8x8
+(scikit-learn's digits) and 28x28 (noise), on one thread of a CPU. Prints the median
+time of predict for 1, 16 and 256 rows, and rows per second for 10,000 rows in one call.
+Adds a line per class and form to examples/papers/results/latency.jsonl.
 """
 
 import argparse

@@ -4,8 +4,8 @@
 
 For every seed, another split into 1,400 training and 397 test rows and another draw of
 labels; defaults with ten clusters, and a plain VAE of the same sizes (one cluster).
-Half the rows of a step are labeled ones where there are labels: steps are of 100 rows
-with labels and of 50 without, so that the bound has 50 rows a step in all.
+If there are labels, half the rows of a step are labeled: steps have 100 rows with
+labels and 50 without, so that the bound has 50 rows per step in all cases.
 Prints the mean over test rows of the bound (100 draws) and of the importance-weighted
 bound (100 draws), in nats per binarized digit, test accuracy and KL(z2), each with its
 standard deviation over seeds, and adds a line to

@@ -11,7 +11,7 @@ of the set: the known trap for likelihoods, after a fit to Fashion-MNIST. Sets a
 of active_learning.py, and "mnist" and "fashion", of 10,000 training and 2,000 test
 images each, as tables (SKSEMI_DATA).
 
-Adds a line of JSON a fit to examples/papers/results/novelty.jsonl, with the areas of
+Adds a line of JSON per fit to examples/papers/results/novelty.jsonl, with the areas of
 all scores, and skips what has one.
 """
 

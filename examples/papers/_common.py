@@ -183,12 +183,12 @@ def fit(estimator, path, *data, every=1, notes=None):
     n_epochs = estimator.max_iter
     if path.exists():
         estimator = Checkpoint.load(path)
-        print(f"Going on after epoch {estimator.n_iter_} of {path}", flush=True)
+        print(f"Continuing after epoch {estimator.n_iter_} of {path}", flush=True)
     callbacks = [] if notes is None else [Notes(notes, every)]
     estimator.set_callbacks(*callbacks, Checkpoint(path, every))
     estimator.fit(*data)
     if estimator.n_iter_ < n_epochs:  # Ctrl-C: fit has kept the last whole epoch
-        sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to go on.")
+        sys.exit(f"Stopped after epoch {estimator.n_iter_}; start again to continue.")
     return estimator.set_callbacks()
 
 

@@ -6,10 +6,10 @@
 
 prints accuracy under the best matching (ACC) and majority purity, with k-means fitted
 on the features of the training rows and on those of the rows that are scored, and adds
-a line of JSON to --out. Every so many epochs the run writes a checkpoint, from
-which it goes on when started again, and with --curve what it scores there. DIR holds
-mnist/ and fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the last holds a part
-of the official test set, so that its figures are no figures of the paper's table.
+a line of JSON to --out. Every ``--every`` epochs the run writes a checkpoint, from
+which it continues when started again, and with --curve its scores there. DIR holds
+mnist/ and fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the last holds only a
+part of the official test set, so its figures do not compare with the paper's table.
 """
 
 import sys

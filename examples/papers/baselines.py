@@ -4,7 +4,7 @@
 
 fits LabelSpreading and LogisticRegression on the pixels (with ``--labels 0``, k-means),
 each with scikit-learn's defaults, scores once on the test images, and adds a line of
-JSON a method to --out. ``--methods`` chooses among them; "UMAP, then 5-NN" needs
+JSON per method to --out. ``--methods`` chooses among them; "UMAP, then 5-NN" needs
 umap-learn. The label draws are those of the other scripts.
 """
 

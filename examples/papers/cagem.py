@@ -10,8 +10,8 @@ with all epochs to the file --out. ``--curve`` notes test bound and error of eve
 sizes, which takes no labels; beside a run with 100 labels or more, give it ``--set
 batch_size=100``, as half of the other's 200 rows a step are labeled ones, that the
 bound does not see: steps of another number of rows move KL(z2) by nats. ``--set
-warm_up=0`` is the paper's setting to classify. A run that was stopped goes on where it
-was when started again.
+warm_up=0`` is the paper's setting to classify. A run that was stopped continues where
+it was when started again.
 
 ``--pictures FOLDER`` draws rows of each class, reconstructions and, with
 ``--set z2_dim=2``, figure 3: the test images in z2, and rows drawn from a mesh grid

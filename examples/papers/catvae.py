@@ -4,8 +4,8 @@
 
 prints error, accuracy under the best matching, NMI and the accuracy of 1-NN among the
 labeled features, and adds a line of JSON to --out. ``--curve`` notes error and
-1-NN accuracy of every epoch. A run that was stopped goes on where it was when started
-again. ``--labels 60000`` on MNIST is the paper's "All". DIR holds mnist/ and
+1-NN accuracy of every epoch. A run that was stopped continues where it was when
+started again. ``--labels 60000`` on MNIST is the paper's "All". DIR holds mnist/ and
 fashion-mnist/ (the IDX files), usps.npz and svhn.npz; the paper uses MNIST alone, and
 its settings are taken for the others.
 """

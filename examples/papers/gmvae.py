@@ -3,10 +3,10 @@
     python examples/papers/gmvae.py --dataset mnist --labels 100 --data DIR
 
 prints error, accuracy under the best matching, NMI and KL(z), and adds a line to
-the file --out. A run that was stopped goes on where it was when started again.
+the file --out. A run that was stopped continues where it was when started again.
 DIR holds mnist/ and fashion-mnist/ (the IDX files), usps.npz and svhn.npz. The paper
 does not use USPS (MNIST's settings are taken), and svhn.npz holds a part of the
-official test set, so that its figures are no figures of the paper's table.
+official test set, so its figures do not compare with the paper's table.
 """
 
 import sys

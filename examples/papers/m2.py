@@ -4,8 +4,8 @@
 
 prints error, accuracy under the best matching, NMI, KL(z) and the bound of the test
 images, and adds a line of JSON to --out. ``--curve`` notes them every ``--every``
-epochs. A run that was stopped goes on where it was when started again. DIR holds mnist/
-and fashion-mnist/ (the IDX files) and usps.npz; the paper has MNIST alone of these.
+epochs. A stopped run continues where it was when started again. DIR holds mnist/ and
+fashion-mnist/ (the IDX files) and usps.npz; the paper has MNIST alone of these.
 
 The paper's recipe has its sizes, its alpha and no noise, and the step size of the
 authors' code, which is Adam too. Softplus is not among our activations, GELU stands in;

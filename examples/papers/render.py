@@ -2,11 +2,11 @@
 
     python examples/papers/render.py
 
-writes them; a test writes them anew and compares, so that no figure stands there that
-no line has. Lines are one run or one benchmark each. Runs of a paper's table are one
-cell of it if they have its data set, labels and protocol; those of the same recipe,
-changes and number of epochs are averaged. "ours" are the defaults: when these change,
-rename the recipe of the lines that were written before.
+writes them; a test renders them again and compares, so that every figure comes from a
+line. A line is one run or one benchmark. Runs belong to a cell of a paper's table if
+they have its data set, labels and protocol; those with the same recipe, changes and
+number of epochs are averaged. "ours" are the defaults: when these change, rename the
+recipe of the earlier lines.
 """
 
 import re

@@ -46,7 +46,7 @@ def warn_collapse(estimator, plan):
     apart = apart_from_labels(estimator, plan.data) if enough else ""
     if apart:
         found.append(apart)
-        remedies.append("columns of one scale, or fewer of them (PCA)")
+        remedies.append("columns of equal scale, or fewer columns (PCA)")
     row, dead = estimator.history_[-1], {}
     for name, (variable, least) in getattr(estimator.model_, "least", {}).items():
         if row[name] < least:
@@ -82,7 +82,10 @@ def _clusters(estimator, label_counts):
         )
     if not found:
         return [], []
-    remedies = ["fewer clusters (n_clusters)", "features of one scale (StandardScaler)"]
+    remedies = [
+        "fewer clusters (n_clusters)",
+        "features of equal scale (StandardScaler)",
+    ]
     if estimator._n_labels < len(classes):
         remedies.append("labels for some rows of each cluster")
     return found, [*remedies, "several starts (n_init)"]
@@ -119,8 +122,8 @@ def apart_from_labels(estimator, data):
         return ""
     return (
         f"{100 * agree:.0f} % of the unlabeled rows are in the class that a linear "
-        f"model of the labels gives them, which is right for {100 * right:.0f} % of "
-        "the labeled ones"
+        f"model of the labels predicts, which is right for {100 * right:.0f} % of the "
+        "labeled ones"
     )
 
 

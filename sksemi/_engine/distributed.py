@@ -59,11 +59,11 @@ class Ranks:
             dist.monitored_barrier(timeout=timedelta(seconds=PATIENCE))
         except RuntimeError as error:
             raise RuntimeError(
-                f"torch.distributed has {self.size} processes, and not all of them "
-                f"have called fit within {PATIENCE} seconds. Call it in all of them, "
-                "with torch.distributed.barrier() before it where some come later, or "
-                "call torch.distributed.destroy_process_group() first for a fit in one "
-                "process alone."
+                f"torch.distributed has {self.size} processes, but not all of them "
+                f"called fit within {PATIENCE} seconds. Call it in all of them, with "
+                "torch.distributed.barrier() before it if some start later, or call "
+                "torch.distributed.destroy_process_group() first to fit in a single "
+                "process."
             ) from error
 
     def gather(self, value):
@@ -139,7 +139,7 @@ class Ranks:
                 listed = ", ".join(dict.fromkeys(map(str, values)))
                 raise ValueError(
                     f"{name} is not the same in all processes of this fit: {listed}. "
-                    "They may differ in the rows of X and y alone."
+                    "Only the rows of X and y may differ."
                 )
 
     def check_shards(self, codes):
@@ -162,7 +162,7 @@ class Ranks:
         if max(n_rows) > MOST_UNEVEN * min(n_rows):
             raise ValueError(
                 f"The processes of this fit have {n_rows} rows of X. Give each about "
-                "as many, X[rank::n_ranks] for instance."
+                "the same number, for example X[rank::n_ranks]."
             )
         for what, kinds in [
             ("a label", [n_labeled > 0 for _, n_labeled in every]),
@@ -170,9 +170,9 @@ class Ranks:
         ]:
             if len(set(kinds)) > 1:
                 raise ValueError(
-                    f"Rows with {what} are in some processes of this fit alone: in "
-                    f"ranks {[rank for rank, has in enumerate(kinds) if has]}. Deal "
-                    "them out to all; few labeled rows may be given to each of them."
+                    f"Only some processes of this fit have rows with {what}: "
+                    f"ranks {[rank for rank, has in enumerate(kinds) if has]}. "
+                    "Distribute them to all; you may give the same few to each."
                 )
 
     def fingerprint(self, data):
@@ -261,6 +261,6 @@ def _connected():
     except RuntimeError as error:
         raise RuntimeError(
             "Another process of this fit has failed or was ended, and this one cannot "
-            "go on alone. If a Checkpoint was set, fit on what it has saved, in all "
-            "processes, finishes this fit."
+            "continue alone. If a Checkpoint was set, load it and call fit in all "
+            "processes to finish this fit."
         ) from error

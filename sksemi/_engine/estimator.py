@@ -256,11 +256,11 @@ class DeepEstimator(
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, H, W) or \
                 (n_samples, C, H, W)
-            Rows, scipy's sparse ones too, or images. uint8 values are divided by 255.
+            Rows, dense or scipy's sparse, or images. uint8 values are divided by 255.
         y : array-like of shape (n_samples,), default=None
-            Labels, -1 for rows without one; None means no labels at all. Strings and
-            bools go into an object array beside the integer -1. Masked entries are
-            refused: ``y.filled(-1)``.
+            Labels, -1 for rows without one; None means no labels at all. For strings
+            and bools, use an object array that also holds the integer -1. Fill masked
+            entries: ``y.filled(-1)``.
 
         Returns
         -------
@@ -272,7 +272,7 @@ class DeepEstimator(
         ValueError
             For unusable X, y or parameters; the message says how to fix them.
         FloatingPointError
-            If the loss becomes non-finite. After any error the estimator is as it
+            If the loss becomes non-finite. After any error, the estimator is as it
             was before the call.
         """
         return self._fit(X, y)
@@ -364,7 +364,7 @@ class DeepEstimator(
         ranks.check_same(
             self._settings()
             | config
-            | {"scale_": rows.scale, "the epoch to go on from": then}
+            | {"scale_": rows.scale, "the epoch to continue from": then}
         )
         ranks.check_shards(data.codes)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -606,7 +606,7 @@ class DeepEstimator(
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for rows without one.
         **fit_params : dict
-            What `fit` takes beside them.
+            Further arguments of `fit`.
 
         Returns
         -------
@@ -616,7 +616,7 @@ class DeepEstimator(
         return self.fit(X, y, **fit_params).labels_
 
     def predict(self, X):
-        """Most probable cluster of each row.
+        """Predict the most probable cluster of each row.
 
         Parameters
         ----------
@@ -632,7 +632,7 @@ class DeepEstimator(
         return fit._predict(X)
 
     def predict_proba(self, X):
-        """Probability of each cluster.
+        """Predict the probability of each cluster.
 
         Parameters
         ----------
@@ -666,15 +666,15 @@ class DeepEstimator(
         return features.astype(dtype, copy=False)
 
     def score(self, X, y=None):
-        """Objective without y, accuracy over the labeled rows with y.
+        """Return the objective, or with y the accuracy over the labeled rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or image-shaped
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Rows with -1 do not count. After a fit without any label, cluster numbers
-            mean nothing and the accuracy is that of the best one-to-one matching.
+            Rows with -1 are ignored. After a fit without any label, cluster numbers
+            have no meaning, and accuracy is under the best one-to-one matching.
 
         Returns
         -------

@@ -166,7 +166,7 @@ def _check_fit(Estimator, state):
             raise Damaged(f"{name} is of type {type(value).__name__}")
         if not is_right(value):
             shown = value.shape if isinstance(value, np.ndarray) else value
-            raise Damaged(f"{name} is {shown!r}, which the rest of it contradicts")
+            raise Damaged(f"{name} is {shown!r}, which contradicts the rest of it")
 
 
 def _check_config(Estimator, config):
@@ -248,7 +248,7 @@ def _check_weights(module, weights):
             raise Damaged(f"the weight {name} is missing")
     for name, value in weights.items():
         if name not in expected:
-            raise Damaged(f"there is a weight {name!r}, which its network has not")
+            raise Damaged(f"there is a weight {name!r}, which its network lacks")
         _check_array(f"the weight {name}", value, expected[name])
 
 
@@ -341,4 +341,4 @@ def _check_remembered(remembered, config):
     ]:
         _check_array(f"{name} of the rows remembered", remembered[name], like)
     if not np.isin(remembered["codes"], range(-1, config["n_labels"])).all():
-        raise Damaged("a row remembered has a label that is not there")
+        raise Damaged("a remembered row has a label that is not there")

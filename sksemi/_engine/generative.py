@@ -30,7 +30,7 @@ class ReconstructMixin:
         return self._config["likelihood"]
 
     def reconstruct(self, X):
-        """Mean of p(x|.) at the codes of each row; the class says which.
+        """Mean of p(x|.) at the code of each row; see the class for details.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class GenerativeMixin(ReconstructMixin):
         n_samples : int, default=1
             Number of rows.
         y : label or array-like of shape (n_samples,), default=None
-            Entries of ``classes_`` to draw rows of; None draws them from p(y).
+            Entries of ``classes_`` to draw rows from; None draws them from p(y).
 
         Returns
         -------
@@ -77,7 +77,7 @@ class GenerativeMixin(ReconstructMixin):
         Raises
         ------
         ValueError
-            If n_samples is no positive integer, or y is not in ``classes_``.
+            If n_samples is not a positive integer, or y is not in ``classes_``.
         """
         fit, _ = self._checked()
         n_samples = _validation.check_n_samples(n_samples)
@@ -98,7 +98,7 @@ class GenerativeMixin(ReconstructMixin):
         return self._like_input(rows)
 
     def score_samples(self, X):
-        """Lower bound of the log-likelihood of each row, unweighted.
+        """Lower bound on the log-likelihood of each row, unweighted.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class GenerativeMixin(ReconstructMixin):
         ndarray of shape (n_samples,)
             In nats: the bound with y summed out, or, with ``n_importance_samples``
             above 1, the tighter importance-weighted bound of that many draws. The draws
-            of a row are fixed by its values and the fit's seed. Under
+            of a row depend on its values and the fit's seed. With
             ``likelihood="bernoulli"``, values outside [0, 1] are clipped, with a
             warning, here and in ``score``.
         """

@@ -1,4 +1,4 @@
-"""A fit to go on from: an earlier one, or one that was cut off."""
+"""A fit to continue: an earlier one, or one that was cut off."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ import numpy as np
 # Entries of a module's config that may differ: where and how fast it computes.
 _MAY_CHANGE = ("bfloat16",)
 
-_CLONE = "Use sklearn.base.clone(estimator) to start anew."
+_CLONE = "Use sklearn.base.clone(estimator) to start over."
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass
 class Resume:
-    """An earlier fit, for another that goes on where it ended.
+    """An earlier fit, for another that continues where it ended.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Resume:
     progress : Progress or None
         Where the fit was cut off; None after a whole one.
     why : str
-        Why a fit goes on from it, and what to do to start anew.
+        Why a fit continues it, and what to do to start over.
     """
 
     config: dict
@@ -85,11 +85,11 @@ class Resume:
     history: list
     in_unit_interval: bool
     progress: Progress | None = None
-    why: tuple = ("warm_start=True", "Set warm_start=False to start anew.")
+    why: tuple = ("warm_start=True", "Set warm_start=False to start over.")
 
     @classmethod
     def of(cls, estimator):
-        """Where a fit of an estimator goes on from, None if it starts anew."""
+        """Return the fit that a fit of an estimator continues, None if none."""
         cut_off = getattr(estimator, "_progress", None)
         if cut_off is None and not (
             estimator.warm_start and hasattr(estimator, "model_")
@@ -108,8 +108,8 @@ class Resume:
 
     @classmethod
     def stream_of(cls, estimator):
-        """Where ``partial_fit`` of a fitted estimator goes on from."""
-        return cls._of(estimator, why=("partial_fit goes on with a fit", _CLONE))
+        """Return the fit that ``partial_fit`` of a fitted estimator continues."""
+        return cls._of(estimator, why=("partial_fit continues a fit", _CLONE))
 
     @classmethod
     def _of(cls, estimator, **other):
@@ -129,12 +129,12 @@ class Resume:
         )
 
     def check(self, config, classes, n_labels, fingerprint):
-        """Refuse to go on with other rows, clusters or another network.
+        """Refuse to continue with other rows, clusters or another network.
 
         Parameters
         ----------
         config, classes, n_labels
-            Those of the fit that is to go on.
+            Those of the fit that is to continue.
         fingerprint : callable
             Returns that of its rows and labels.
 
@@ -147,8 +147,8 @@ class Resume:
         now, then = classes.tolist(), self.classes.tolist()
         if (now, n_labels) != (then, self.n_labels):
             raise ValueError(
-                f"{why}, but y and n_clusters now make the clusters {now}, {n_labels} "
-                f"of them with a label, and the fit to go on from has {then}, "
+                f"{why}, but y and n_clusters now give the clusters {now}, {n_labels} "
+                f"of them with a label, and the fit to continue has {then}, "
                 f"{self.n_labels} with a label. {remedy}"
             )
         changed = [
@@ -158,11 +158,11 @@ class Resume:
         ]
         if changed:
             raise ValueError(
-                f"{why}, but {', '.join(changed)} changed, and the weights to go on "
-                f"from were made for the old values. {remedy}"
+                f"{why}, but {', '.join(changed)} changed, and the weights to continue "
+                f"from belong to the old values. {remedy}"
             )
         if self.progress is not None and self.progress.fingerprint != fingerprint():
             raise ValueError(
-                f"{why}, but X or y differ from what that fit was given, or are in "
-                f"another order. {remedy}"
+                f"{why}, but X or y differ from those of that fit, or are in another "
+                f"order. {remedy}"
             )

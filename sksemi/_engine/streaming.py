@@ -50,7 +50,7 @@ class Stream:
         if hasattr(estimator, "_progress"):
             raise ValueError(
                 "This estimator is a checkpoint of a fit that was cut off: fit "
-                "finishes it. Use sklearn.base.clone(estimator) to start anew."
+                "finishes it. Use sklearn.base.clone(estimator) to start over."
             )
         labels = None
         if classes is not None:
@@ -62,7 +62,7 @@ class Stream:
             raise ValueError(
                 f"classes={labels.tolist()}, but the first call of partial_fit, or "
                 f"fit, had the labels {known.tolist()}. Leave classes out after that "
-                "call, or use sklearn.base.clone(estimator) to start anew."
+                "call, or use sklearn.base.clone(estimator) to start over."
             )
         return cls(known, Resume.stream_of(estimator))
 
@@ -84,8 +84,8 @@ class Stream:
         name = config.get("likelihood", "gaussian")
         if inside and name != "gaussian" and not rows.in_unit_interval:
             raise ValueError(
-                "X has values outside [0, 1], and those of the calls before had none, "
-                f'so that likelihood="{name}" is in use. Clip X, or start with '
+                "X has values outside [0, 1], but those of earlier calls had none, so "
+                f'likelihood="{name}" is in use. Clip X, or start with '
                 'likelihood="gaussian".'
             )
         rows.in_unit_interval = inside
@@ -109,8 +109,8 @@ class Stream:
             )
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
-                "No row so far has a label, and there are to be some. Give partial_fit "
-                "labeled rows in its first call, beside others."
+                "No row so far has a label, but there are labels. Give partial_fit "
+                "labeled rows in its first call, among others."
             )
         return data
 
@@ -141,10 +141,10 @@ class PartialFitMixin:
     def partial_fit(self, X, y=None, classes=None):
         """Train on some more rows, in one pass over them.
 
-        The first call starts the networks, units and clusters; later ones go on with
-        them, and so does a call after `fit`. Labeled rows are remembered, up to 2,000,
-        balanced over the labels, and train beside the rows of later calls. So is a
-        sample of up to 2,000 others, for k-means and statistics alone.
+        The first call starts the networks, units and clusters; later calls continue
+        with them, and so does a call after `fit`. Up to 2,000 labeled rows are
+        remembered, balanced over the labels, and train with the rows of later calls. A
+        sample of up to 2,000 others is remembered only for k-means and statistics.
 
         Parameters
         ----------
@@ -154,25 +154,25 @@ class PartialFitMixin:
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for rows without one, as in `fit`.
         classes : array-like of shape (n_labels,), default=None
-            All labels that y has in this call or a later one. None means that this
-            call's y has them all; not needed after the first call.
+            All labels that y has in this call or a later one. None means that y has
+            them all in this call; not needed after the first call.
 
         Returns
         -------
         self : object
-            The fitted estimator. ``history_`` has a row per call, ``labels_`` is of
-            this call's rows.
+            The fitted estimator. ``history_`` has one row per call; ``labels_`` are
+            those of this call's rows.
 
         Raises
         ------
         ValueError
             For unusable X, y, classes or parameters, or a label that the first call did
-            not name. After any error the estimator is as it was before the call.
+            not list. After any error the estimator is as it was before the call.
 
         Notes
         -----
-        ``max_iter``, ``n_init`` and early stopping play no part. Schedules of weights,
-        of temperature and of the learning rate go by the steps so far, a hundred as one
+        ``max_iter``, ``n_init`` and early stopping are ignored. Schedules of weights,
+        temperature and learning rate follow the number of steps, a hundred as one
         epoch.
         """
         return self._fit(X, y, stream=Stream.of(self, classes))

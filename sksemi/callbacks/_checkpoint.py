@@ -12,27 +12,27 @@ from sksemi._validation import Interval, StrOptions, validate_params, warn_user
 class Checkpoint:
     """Write the estimator to a file while it is fitted.
 
-    The file holds the estimator as fitted so far, which predicts, and all that its
-    training needs to go on. `load` returns it, and ``fit`` on what it returns, with the
-    same X and y, finishes the ``max_iter`` epochs of the fit that was cut off and no
-    more; on a CPU the result is that of an uninterrupted fit, bit for bit.
+    The file holds the estimator as fitted so far, which can predict, and everything
+    that its training needs to continue. `load` returns it, and its ``fit``, with the
+    same X and y, runs the remaining epochs of ``max_iter`` and no more; on a CPU, the
+    result is that of an uninterrupted fit, bit for bit.
 
     For the estimators of this package: ``est.set_callbacks(Checkpoint("fit.skops"))``.
-    One path is for one fit: a search, whose fits share the callback, would write them
-    all to it.
+    Use one path per fit: the fits of a search share the callback and would all write to
+    it.
 
     Parameters
     ----------
     path : str or path-like
         File to write, in the format of skops, which must be installed. It is replaced
-        as a whole: a reader finds the last checkpoint or the one before.
+        as a whole: a reader finds the last checkpoint or the one before it.
 
     every : int, default=1
         Epochs between two checkpoints. There is one after the last epoch in any case.
 
     on_error : {"warn", "raise"}, default="warn"
-        What happens if the file cannot be written: a RuntimeWarning, and training goes
-        on; or the error, which ends fit. The last good file stays either way.
+        What to do if the file cannot be written: warn (RuntimeWarning) and continue, or
+        raise the error, which ends fit. The last good file stays in both cases.
 
     See Also
     --------
@@ -40,10 +40,10 @@ class Checkpoint:
 
     Notes
     -----
-    Callbacks are not saved: set those that the fit had before it goes on, this one
-    among them, if there are to be further checkpoints. A checkpoint costs what the
-    method does after training, k-means for instance, and predicting the training rows:
-    choose ``every`` by that.
+    Callbacks are not saved: set those of the fit again before it continues, including
+    this one if you want further checkpoints. A checkpoint costs as much as the method's
+    work after training, such as k-means, and predicting the training rows: choose
+    ``every`` accordingly.
 
     Examples
     --------
@@ -81,13 +81,13 @@ class Checkpoint:
         path : str or path-like
             File to read.
         trusted : list of str, default=()
-            Types to trust beside this package's estimators, by full name: those of an
-            own ``network``, for instance.
+            Further types to trust, by full name, in addition to this package's
+            estimators: for example those of a custom ``network``.
 
         Returns
         -------
         estimator : estimator
-            Fitted so far. Its ``fit`` goes on.
+            As fitted so far. Its ``fit`` continues.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class Checkpoint:
                 kept = f"The one after epoch {self._last + 1} stays"
             warn_user(
                 f"Checkpoint could not write {str(path)!r} ({error}). {kept}, and "
-                "training goes on.",
+                "training continues.",
                 RuntimeWarning,
             )
         else:

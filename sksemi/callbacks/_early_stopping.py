@@ -17,56 +17,57 @@ class EarlyStopping:
     """Stop training when a term of the objective or a score has stopped improving.
 
     For the estimators of this package: ``est.set_callbacks(EarlyStopping())``. Each
-    restart (``n_init``) is watched by itself.
+    restart (``n_init``) is monitored separately.
 
     Parameters
     ----------
     monitor : str, default=None
-        What to watch: "loss", what training minimizes; any other name in a row of
-        ``history_``; or "validation_score". None is "validation_score" where
-        there is ``validation_data``, else "loss". Those of ``history_`` count from the
-        epoch in which the method's schedules have ended, as for ``n_iter_no_change``.
+        What to monitor: "loss", which training minimizes; any other name in a row of
+        ``history_``; or "validation_score". None is "validation_score" if there is
+        ``validation_data``, else "loss". Values in ``history_`` count from the epoch in
+        which the method's schedules end, as for ``n_iter_no_change``.
 
     validation_data : tuple of (X, y), default=None
-        Rows to score on after every epoch, prepared as those that the estimator is
-        given (scaled, say, if it stands behind a scaler in a Pipeline). Rows with -1 in
-        y are left out. y may be None: the score is then the estimator's objective. The
+        Rows to score on after every epoch, prepared like the estimator's own rows
+        (scaled, for example, if it follows a scaler in a Pipeline). Rows with -1 in y
+        are left out. y may be None: the score is then the estimator's objective. The
         scores are added to ``history_`` as ``validation_score``.
 
     scoring : str or callable, default=None
-        Scorer of the validation rows, by scikit-learn's name or a callable of
+        Scorer for the validation rows: scikit-learn's name, or a callable of
         estimator, X and y. None is the estimator's ``score``.
 
     patience : int, default=10
         Number of epochs without improvement after which training stops.
 
     tol : float, default=1e-4
-        Improvements of no more than this do not count for ``patience``.
+        Smaller improvements do not count for ``patience``.
 
     greater_is_better : bool, default=None
-        Whether what is watched should grow. None: "validation_score" should; "loss" and
-        the terms of the loss, which have a weight among the estimator's parameters,
-        should not. For any other name in ``history_``, such as "agreement", say it.
+        Whether the monitored value should grow. None: "validation_score" should; "loss"
+        and the terms of the loss, which have a weight among the estimator's parameters,
+        should not. It is required for any other name in ``history_``, such as
+        "agreement".
 
     restore_best_weights : bool, default=True
-        Whether the estimator ends with the weights of the best epoch, also when
-        training was not stopped; else with those of the last. ``history_`` and
-        ``n_iter_`` count all epochs. After Ctrl-C the last whole epoch is kept.
+        Whether the estimator ends with the weights of the best epoch, even if training
+        was not stopped; else with those of the last. ``history_`` and ``n_iter_`` count
+        all epochs. After Ctrl-C, the last whole epoch is kept.
 
     Attributes
     ----------
     best_epoch_ : int
-        Number, from 0 as in ``history_``, of the best epoch of the last training that
-        this object has watched in this process.
+        Number of the best epoch, from 0 as in ``history_``, in the last training that
+        this object has monitored in this process.
 
     best_value_ : float
-        What was watched, in that epoch.
+        The monitored value in that epoch.
 
     Raises
     ------
     ValueError
-        For parameters that do not fit together; in the first epoch of fit, for a name
-        that is not in ``history_``, or whose direction is not known.
+        If parameters contradict each other; in the first epoch of fit, if a name is not
+        in ``history_``, or its direction is unknown.
 
     Examples
     --------
@@ -187,7 +188,7 @@ class EarlyStopping:
         terms = {name for name in row if hasattr(estimator, f"{name}_weight")}
         if self.greater_is_better is None and self.monitor not in {"loss", *terms}:
             raise ValueError(
-                f"monitor={self.monitor!r} is no term of the loss: say whether it "
+                f"monitor={self.monitor!r} is not a term of the loss: set whether it "
                 "should grow, greater_is_better=True, or fall, greater_is_better=False."
             )
         if row["epoch"] < estimator._schedule_length():

@@ -6,17 +6,17 @@ from sksemi._engine.estimator import DeepEstimator
 def add_to_history(estimator, **values):
     """Add values to the row of ``history_`` of the epoch that has just ended.
 
-    For callbacks of one's own, in ``on_fit_task_end`` of a task named "epoch". Later
+    For your own callbacks, in ``on_fit_task_end`` of a task named "epoch". Later
     callbacks of the same epoch find the values in ``estimator.history_[-1]`` and
-    ``fitted_estimator.history_[-1]``, and the fitted estimator keeps them. What a
-    callback writes into ``estimator.history_`` otherwise is lost.
+    ``fitted_estimator.history_[-1]``, and the fitted estimator keeps them. Anything
+    that a callback writes to ``estimator.history_`` in another way is lost.
 
     Parameters
     ----------
     estimator : estimator
-        The one under fit, as the hook is given it; not ``fitted_estimator``.
+        The one being fitted, as the hook gets it; not ``fitted_estimator``.
     **values : float
-        By name. They replace what a callback has added under these names before.
+        Values by name. They replace earlier ones that a callback added by these names.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def add_to_history(estimator, **values):
     Raises
     ------
     TypeError
-        If the estimator is none of this package.
+        If the estimator is not one of this package.
     ValueError
         If no epoch has just ended, or training has written one of the names.
 

@@ -18,18 +18,18 @@ class _AsDict:
 
 
 class LabeledScoringMonitor(ScoringMonitor):
-    """Log scores after every epoch, of rows that have a label.
+    """Log scores on labeled rows after every epoch.
 
-    :class:`sklearn.callback.ScoringMonitor` takes -1 for a class and logs nothing where
+    :class:`sklearn.callback.ScoringMonitor` treats -1 as a class and logs nothing if
     fit was given no y.
 
     Parameters
     ----------
     scoring : str, callable, list, tuple or dict, default=None
-        What to score by, as for scikit-learn's monitor: a name or several, a callable
-        of estimator, X and y that returns a number or a dict of them, or a dict of
+        Scores, as for scikit-learn's monitor: one or several names, a callable of
+        estimator, X and y that returns a number or a dict of numbers, or a dict of
         names and callables. None is the estimator's ``score``: accuracy over the
-        labeled rows, and its objective where there is no label.
+        labeled rows, or its objective if there are no labels.
 
     validation_data : tuple of (X, y), default=None
         Rows to score on. None scores the labeled training rows.

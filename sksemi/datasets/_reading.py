@@ -44,7 +44,7 @@ def reading(path):
     except Exception as error:
         raise OSError(
             f"{path} is corrupt, truncated or not what its name says ({error}). "
-            "Replace it by a fresh copy."
+            "Replace it with a fresh copy."
         ) from error
 
 
@@ -79,8 +79,8 @@ def unit_to_uint8(path, values, low):
 def missing_error(title, folder, files, otherwise=""):
     """Error that says which files are missing, and where to put them."""
     return FileNotFoundError(
-        f"{title} is not in {folder}. Put {files} there, or name the folder that has "
-        f"them by data_home or the environment variable SKSEMI_DATA{otherwise}."
+        f"{title} is not in {folder}. Put {files} there, or give the folder that has "
+        f"them as data_home or in the environment variable SKSEMI_DATA{otherwise}."
     )
 
 
@@ -91,7 +91,7 @@ def from_openml(title, folder, files, data_home, download_if_missing, data_id):
             title,
             folder,
             files,
-            ", or let it come from OpenML by download_if_missing=True",
+            ", or load it from OpenML with download_if_missing=True",
         )
     try:
         return fetch_openml(
@@ -99,8 +99,8 @@ def from_openml(title, folder, files, data_home, download_if_missing, data_id):
         )
     except OSError as error:  # no network, for instance
         raise OSError(
-            f"{title} is not in {folder}, and OpenML did not give it ({error}). Put "
-            f"{files} there, or name the folder that has them by data_home or the "
+            f"{title} is not in {folder}, and OpenML did not provide it ({error}). Put "
+            f"{files} there, or give the folder that has them as data_home or in the "
             "environment variable SKSEMI_DATA."
         ) from error
 
@@ -156,7 +156,7 @@ def join_parts(
     if (present["train"], present["test"]) != official:
         counts += (
             f" This is not the whole set with its official split, which has "
-            f"{official[0]:,} and {official[1]:,}: figures obtained on it are not to "
+            f"{official[0]:,} and {official[1]:,}: figures obtained on it cannot "
             "be compared with published ones."
         )
     return Bunch(

@@ -23,7 +23,7 @@ class ActivityGraphDisplay:
 
     Each row is a vertex of both graphs. The left graph has the edges of Y Y', where Y
     holds the probabilities of the parents. The right graph has the edges of B B', where
-    B is the positive part of the activities of the softmax nodes. As training goes on,
+    B is the positive part of the activities of the softmax nodes. As training proceeds,
     edges between parents disappear first, then edges between the clusters of a parent.
 
     Create it with `from_estimator` or `from_predictions`. The parameters are stored

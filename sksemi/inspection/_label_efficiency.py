@@ -142,11 +142,12 @@ class LabelEfficiencyDisplay:
     ):
         """Fit clones to draws of the labels, score them on the others, and draw.
 
-        The labeled rows are dealt to stratified folds
-        (:class:`sksemi.model_selection.PartialLabelKFold`). Each in turn is scored on,
-        and from the others as many labels as said are drawn, balanced over the classes.
-        One clone is fitted to those and to all other rows of the other folds as
-        unlabeled rows, another to the labeled rows alone, and so is the baseline.
+        The labeled rows are split into stratified folds
+        (:class:`sksemi.model_selection.PartialLabelKFold`). Each fold in turn is used
+        for scoring, and the given numbers of labels are drawn from the others, balanced
+        over the classes. One clone is fitted to these and, as unlabeled rows, all other
+        rows of the other folds. Another clone and the baseline are fitted to the
+        labeled rows alone.
 
         Parameters
         ----------
@@ -155,21 +156,20 @@ class LabelEfficiencyDisplay:
         X : array-like of shape (n_samples, ...)
             Rows.
         y : array-like of shape (n_samples,)
-            Labels, -1 for rows without one. Clones are given their numbers, in sorted
-            order.
+            Labels, -1 for rows without one. Clones get their codes, in sorted order.
         n_labels : array-like of int, default=None
-            Numbers of labels. None is all that training folds have, and a half, a
-            quarter and an eighth of it, down to one a class.
+            Numbers of labels. None is the number in training folds, and a half, a
+            quarter and an eighth of it, but at least one per class.
         baseline : classifier, default=None
             Fitted to the labeled rows. None is a logistic regression on standardized
             columns.
         scoring : str or callable, default=None
-            What scikit-learn's searches take. None is ``score``: accuracy.
+            As in scikit-learn's searches. None is ``score``: accuracy.
         cv : int, default=5
-            Number of folds, which is that of draws for each number of labels.
+            Number of folds, and so of draws for each number of labels.
         n_jobs : int, default=None
-            Processes. None is one, unless in a :obj:`joblib.parallel_backend` context;
-            -1 is all processors.
+            Number of processes. None is one, unless in a :obj:`joblib.parallel_backend`
+            context; -1 is all processors.
         random_state : int, RandomState instance or None, default=None
             Seed of folds and draws.
         ax : matplotlib Axes, default=None
@@ -185,7 +185,7 @@ class LabelEfficiencyDisplay:
         Raises
         ------
         ValueError
-            If a number in ``n_labels`` is above that of labels in a training fold.
+            If ``n_labels`` has a number above that of the labels in a training fold.
         """
         check_support(cls, "from_estimator")
         codes, classes = check_y(y, len(y))

@@ -29,7 +29,7 @@ def check_has(estimator, method, display):
     if not hasattr(estimator, method):
         raise TypeError(
             f"{display.__name__} needs an estimator with the method {method}, which "
-            f"{type(estimator).__name__} has not."
+            f"{type(estimator).__name__} lacks."
         )
 
 

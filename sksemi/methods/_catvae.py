@@ -22,11 +22,11 @@ Terms of the loss (eq. 8), each about in [0, 1], under the names they have below
     feature          L_F (eq. 17, 18), distance to the labeled features of the assigned
                      cluster
     separation       lifted structured loss with those labels on f before it is given
-                     unit norm; not the paper's
+                     unit norm; not in the paper
 
-For clusters that no label names, all of them where there is no label, k-means on the
-features of every epoch gives a center that stands for labeled features (the paper
-names k-means as future work; this form is ours).
+For clusters that no label names (all of them if there are no labels), k-means on the
+features of every epoch gives a center that replaces labeled features (the paper names
+k-means as future work; this form is ours).
 """
 
 import math
@@ -351,9 +351,9 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
 
     Clusters rows, or classifies them from few labels, with an autoencoder whose code is
     a feature vector of unit norm and a category. Every unlabeled row is assigned the
-    label of its nearest labeled rows in feature space; the category learns that label,
-    and features are drawn to the labeled ones of their cluster. Without labels, the
-    centers of k-means on the features take their place.
+    label of its nearest labeled rows in feature space. The category learns this label,
+    and features move toward the labeled ones of their cluster. Without labels, centers
+    of k-means on the features take their place.
 
     Read more in the :ref:`User Guide <catvae>`.
 
@@ -370,7 +370,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         Network from rows to features; that from features to rows mirrors it. "auto" is
         "conv" if X is image-shaped or ``image_shape`` is given, else "mlp". "conv" is
         the paper's, fitted to any image from 8x8 pixels. A callable is called as
-        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
+        ``network(in_features, out_features)`` for both and returns an ``nn.Module``
         on rows.
 
     hidden_layer_sizes : array-like of int, default=(512,)
@@ -380,7 +380,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         Activation of "mlp" and of the small network from features to categories.
 
     image_shape : tuple of (channels, height, width), default=None
-        The image that a row is, for 2-D X such as a Pipeline passes on.
+        Shape of the image in each row, for 2-D X, as in a Pipeline.
 
     likelihood : {"auto", "mse", "gaussian"}, default="auto"
         "mse", for values in [0, 1]: squared error around a sigmoid, as in the paper.
@@ -389,12 +389,12 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
 
     n_neighbors : int or "auto", default="auto"
         Labeled neighbors in the batch that vote for a row's label, by 1 / distance.
-        "auto" is half as many as a label has rows in the batch, from 1 to 5; the
+        "auto" is half the number of rows per label in the batch, from 1 to 5; the
         paper's is 1.
 
     assignment : {"probability", "sample"}, default="probability"
         What the assignment loss compares with the assigned labels: the probabilities
-        q(C|f), or the Gumbel-softmax sample of them, which is the paper's.
+        q(C|f), or their Gumbel-softmax sample, as in the paper.
 
     temperature : float, default=1.0
         Temperature of the Gumbel-softmax.
@@ -418,44 +418,44 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         Weight of the distance to labeled features of the same cluster.
 
     separation_weight : float, default=5.0
-        Weight of the lifted structured loss, which draws the rows of each label
-        together and apart from others, on features before they are given unit norm.
+        Weight of the lifted structured loss, which pulls the rows of each label
+        together and pushes others away, on features before normalization to unit norm.
         Not in the paper.
 
     input_noise : float or "auto", default="auto"
-        Standard deviation of Gaussian noise on what the encoder sees while training,
-        in units of X (after division by 255, or of the common unit of "gaussian").
+        Standard deviation of Gaussian noise on the encoder's input in training,
+        in units of X (after division by 255, or in the common unit of "gaussian").
         "auto" is, for tables, the median distance of a row to its nearest other row
         over the square root of the number of features, and at least 0.2; 0.1 for
-        images that are shifted too and 0.03 for others. With noise or shifts, the
-        labels of a batch are assigned in a view of its own: unshifted, with noise drawn
-        anew. Not in the paper.
+        images that are also shifted, and 0.03 for others. With noise or shifts, labels
+        of a batch are assigned in a separate view: unshifted, with new noise. Not in
+        the paper.
 
     max_shift : int or "auto", default="auto"
-        Images are shifted by up to so many pixels, at random, while training. "auto" is
-        1 with labels and 0 without, where shifts lead clusters astray. Not in the
+        Images are shifted at random by up to this many pixels in training. "auto" is
+        1 with labels and 0 without, where shifts mislead the clusters. Not in the
         paper.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabeled rows.
 
     batch_size : int, default=200
-        Rows in a training step; up to half of them are labeled ones, drawn balanced
-        over the labels.
+        Number of rows in a training step; up to half are labeled, drawn balanced over
+        the labels.
 
     learning_rate : float, default=1e-3
         Step size of Adam.
 
     halving_period : int, "auto" or None, default="auto"
-        Epochs after which the learning rate is halved, again and again; None keeps it.
-        "auto" is as many epochs as make 500 steps: at the full rate, assignments of
-        large sets drift once the network agrees with them. The paper's is 50.
+        The learning rate is halved every time this many epochs have passed; None keeps
+        it. "auto" is the number of epochs in 500 steps: at the full rate, assignments
+        of large sets drift once the network agrees with them. The paper's is 50.
 
     tol : float, default=1e-4
-        Least decrease of the training loss that counts for ``n_iter_no_change``.
+        Smallest decrease of the training loss that counts for ``n_iter_no_change``.
 
     n_iter_no_change : int or None, default=None
-        Stop when the training loss has not decreased by ``tol`` for so many epochs.
+        Stop when the training loss has not decreased by ``tol`` for this many epochs.
         None runs all ``max_iter`` epochs.
 
     n_init : int, default=1
@@ -463,15 +463,15 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         kept.
 
     warm_start : bool, default=False
-        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Weights of the loss, ``learning_rate``,
-        ``halving_period``, ``batch_size`` and ``precision`` may change; what else the
-        network was built from may not.
+        ``halving_period``, ``batch_size`` and ``precision`` may change; nothing else
+        that the network was built from may.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of the convolutions while training; "auto" is bfloat16 where the
-        device has it in hardware. Weights and inference are float32.
+        Arithmetic of the convolutions in training; "auto" is bfloat16 if the device has
+        it in hardware. Weights and inference are float32.
 
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
@@ -489,15 +489,15 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         One entry per cluster: the labels of y, sorted, then new ones.
 
     labels_ : ndarray of shape (n_samples,)
-        ``predict`` of the training rows.
+        Result of ``predict`` for the training rows.
 
     history_ : list of dict
-        One row per epoch: ``loss``, what was minimized; every term in its own unit,
-        unweighted (``reconstruction``, ``categorical``, ``assignment``, ``feature``,
-        ``separation``); ``agreement``, the fraction of the unlabeled rows whose most
-        probable cluster is the one assigned; ``neighbor_accuracy``, the fraction of a
-        batch's labeled rows whose nearest other labeled row has their label (with two
-        labeled rows or more); ``seconds``.
+        One row per epoch: ``loss``, which is minimized; each term, unweighted, in its
+        own unit (``reconstruction``, ``categorical``, ``assignment``, ``feature``,
+        ``separation``); ``agreement``, the fraction of unlabeled rows whose most
+        probable cluster is the assigned one; ``neighbor_accuracy``, the fraction of a
+        batch's labeled rows whose nearest other labeled row has the same label (with
+        two labeled rows or more); ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.
@@ -506,16 +506,16 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         The likelihood used.
 
     scale_ : float
-        What rows are divided by: 255 after a fit on uint8, else 1.
+        Divisor of the rows: 255 after a fit on uint8, else 1.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     n_features_in_ : int
-        Features of a row; channels times height times width for images.
+        Number of features of a row; channels times height times width for images.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------

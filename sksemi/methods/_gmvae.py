@@ -274,8 +274,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     """Gaussian-mixture VAE with neighbor assignment and metric embedding.
 
     Clusters rows, or classifies them from few labels, with a network that can also
-    draw new rows of each cluster. Labeled rows teach the network's features; every
-    unlabeled row is assigned the label of its nearest labeled rows among them, and a
+    draw new rows of each cluster. Labeled rows shape the network's features; every
+    unlabeled row is assigned the label of its nearest labeled rows in these, and a
     metric loss pulls the features of each label together. Without labels, a mixture of
     Gaussians in the latent space clusters the rows.
 
@@ -297,7 +297,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Network from rows to features; that from z to rows mirrors it. "auto" is "conv"
         if X is image-shaped or ``image_shape`` is given, else "mlp". "conv" is the
         paper's, fitted to any image from 8x8 pixels. A callable is called as
-        ``network(in_features, out_features)`` for either and returns an ``nn.Module``
+        ``network(in_features, out_features)`` for both and returns an ``nn.Module``
         on rows.
 
     hidden_layer_sizes : array-like of int, default=(512,)
@@ -307,7 +307,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Activation of the encoder and of the small networks on features.
 
     image_shape : tuple of (channels, height, width), default=None
-        The image that a row is, for 2-D X such as a Pipeline passes on.
+        Shape of the image in each row, for 2-D X, as in a Pipeline.
 
     likelihood : {"auto", "mse", "bernoulli", "gaussian"}, default="auto"
         p(x|z). "mse", for values in [0, 1]: Gaussian of variance
@@ -318,51 +318,51 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     n_neighbors : int or "auto", default="auto"
         Labeled neighbors in the batch that vote for a row's label, by 1 / distance.
-        "auto" is half as many as a label has rows in the batch, from 1 to 5.
+        "auto" is half the number of rows per label in the batch, from 1 to 5.
 
     margin : float, default=2.0
         Margin of the metric loss, a Euclidean distance between features.
 
     reconstruction_weight : float or "auto", default="auto"
-        Weight of the reconstruction, summed over features. Larger keeps more of a row
-        in z: sharper draws and reconstructions. With "mse" it sets the variance of
-        p(x|z), and so enters ``score_samples``; ``1 / n_features`` is the paper's.
+        Weight of the reconstruction, summed over features. Larger values keep more of a
+        row in z: sharper draws and reconstructions. With "mse", it sets the variance of
+        p(x|z), and so affects ``score_samples``; ``1 / n_features`` is the paper's.
         "auto" is 10 (a standard deviation of 0.22) for "mse" and 1 otherwise.
 
     gaussian_weight : float, default=1.0
         Weight of KL(q(z|x, y) || p(z|y)).
 
     categorical_weight : float, default=1.0
-        Weight of KL(q(y|x) || uniform). As large as the assignment's, it keeps q(y|x)
-        soft, about half for the best of ten clusters: no more accurate by our
-        measurements, and rows drawn of one cluster then look like any.
+        Weight of KL(q(y|x) || uniform). A weight as large as the assignment's keeps
+        q(y|x) soft, about half for the best of ten clusters. In our measurements this
+        is no more accurate, and rows drawn from one cluster then look like any.
 
     assignment_weight : float or "auto", default="auto"
         Weight of the cross-entropy with given and assigned labels; the term is absent
-        without labels. "auto" is ``n_features / 4``, to hold against a reconstruction
-        that is summed over features, and at least 10, or 1 where some cluster has no
-        label, as larger weights win against those.
+        without labels. "auto" is ``n_features / 4``, to balance a reconstruction that
+        is summed over features, and at least 10; it is 1 if some cluster has no label,
+        because larger weights overrule such clusters.
 
     metric_weight : float or "auto", default="auto"
         Weight of the lifted structured loss on features, absent without labels; "auto"
-        as for ``assignment_weight``.
+        is that of ``assignment_weight``.
 
     temperature_decay : float, default=0.013863
         Rate per epoch at which the Gumbel-softmax temperature falls from 1.
 
     min_temperature : float, default=0.5
-        Temperature it stops at: with the defaults, after 50 epochs.
+        Lowest temperature, which the defaults reach after 50 epochs.
 
     input_noise : float or "auto", default="auto"
-        Standard deviation of Gaussian noise on what the encoder sees while training,
-        in units of X (after division by 255, or of the common unit of "gaussian").
+        Standard deviation of Gaussian noise on the encoder's input in training,
+        in units of X (after division by 255, or in the common unit of "gaussian").
         "auto" is, for tables, the median distance of a row to its nearest other row
         over the square root of the number of features (0 without labels), and at least
-        0.2; 0.1 for images that are shifted too and 0.03 for others. Not in the paper.
+        0.2; 0.1 for images also shifted, and 0.03 for others. Not in the paper.
 
     max_shift : int or "auto", default="auto"
-        Images are shifted by up to so many pixels, at random, while training. "auto" is
-        1 with labels and 0 without, where shifts lead clusters astray. Not in the
+        Images are shifted at random by up to this many pixels in training. "auto" is
+        1 with labels and 0 without, where shifts mislead the clusters. Not in the
         paper.
 
     init : {"k-means", "random"}, default="k-means"
@@ -373,22 +373,22 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Number of epochs, each a pass over the unlabeled rows.
 
     batch_size : int, default=200
-        Rows in a training step; up to half of them are labeled ones, drawn balanced
-        over the labels.
+        Number of rows in a training step; up to half are labeled, drawn balanced over
+        the labels.
 
     learning_rate : float, default=1e-3
         Step size of Adam.
 
     halving_period : int, "auto" or None, default="auto"
-        Epochs after which the learning rate is halved, again and again; None keeps it,
-        as in the paper. "auto" is as many epochs as make 1,200 steps: at the full rate,
-        assignments of large sets drift once the network agrees with them.
+        The learning rate is halved every time this many epochs have passed; None keeps
+        it, as in the paper. "auto" is the number of epochs in 1,200 steps: at the full
+        rate, assignments of large sets drift once the network agrees with them.
 
     tol : float, default=1e-4
-        Least decrease of the training loss that counts for ``n_iter_no_change``.
+        Smallest decrease of the training loss that counts for ``n_iter_no_change``.
 
     n_iter_no_change : int or None, default=None
-        Stop when the training loss has not decreased by ``tol`` for so many epochs
+        Stop when the training loss has not decreased by ``tol`` for this many epochs
         after the temperature has reached its floor. None runs all ``max_iter`` epochs.
 
     n_init : int, default=1
@@ -396,20 +396,20 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         kept.
 
     warm_start : bool, default=False
-        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
-        that of one longer fit. Weights of the loss but ``reconstruction_weight``,
+        that of one longer fit. Weights of the loss except ``reconstruction_weight``,
         ``learning_rate``, ``halving_period``, ``batch_size``, ``precision`` and
-        ``n_importance_samples`` may change; what else the network was built from may
-        not.
+        ``n_importance_samples`` may change; nothing else that the network was built
+        from may.
 
     n_importance_samples : int, default=1
-        Draws of z in ``score_samples``: 1 is the bound, more are importance weighted.
+        Draws of z in ``score_samples``: 1 is the bound, more are importance-weighted.
         Read at call time.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of the convolutions while training; "auto" is bfloat16 where the
-        device has it in hardware. Weights and inference are float32.
+        Arithmetic of the convolutions in training; "auto" is bfloat16 if the device has
+        it in hardware. Weights and inference are float32.
 
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
@@ -427,13 +427,13 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         One entry per cluster: the labels of y, sorted, then new ones.
 
     labels_ : ndarray of shape (n_samples,)
-        ``predict`` of the training rows.
+        Result of ``predict`` for the training rows.
 
     history_ : list of dict
-        One row per epoch: ``loss``, what was minimized; every term in its own unit,
-        unweighted (``reconstruction``, ``gaussian``, ``categorical``, ``assignment``,
-        ``metric``); ``kl_z`` in nats; ``agreement``, the fraction of the unlabeled rows
-        whose most probable cluster is the one assigned; ``seconds``.
+        One row per epoch: ``loss``, which is minimized; each term, unweighted, in its
+        own unit (``reconstruction``, ``gaussian``, ``categorical``, ``assignment``,
+        ``metric``); ``kl_z`` in nats; ``agreement``, the fraction of unlabeled rows
+        whose most probable cluster is the assigned one; ``seconds``.
 
     model_ : nn.Module
         The trained networks, on the CPU.
@@ -442,16 +442,16 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         The likelihood used.
 
     scale_ : float
-        What rows are divided by: 255 after a fit on uint8, else 1.
+        Divisor of the rows: 255 after a fit on uint8, else 1.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     n_features_in_ : int
-        Features of a row; channels times height times width for images.
+        Number of features of a row; channels times height times width for images.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
@@ -460,10 +460,10 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     Notes
     -----
-    Departures from the paper, all of them parameters but the first: q(z|x, y) is
-    counted from the mean of p(z|y), whose clusters start apart; pixels are summed, not
-    averaged, so that z stays in use; the weights of the other terms are raised to hold
-    against it; rows are shifted and noised while training.
+    Differences from the paper, all but the first of them parameters: q(z|x, y) is
+    measured from the mean of p(z|y), whose clusters start apart; pixels are summed, not
+    averaged, so that z stays in use; the weights of the other terms are raised to
+    balance this; rows are shifted and noised in training.
 
     References
     ----------

@@ -57,9 +57,10 @@ def _run(check, name, estimator):
 def check_estimator(estimator):
     """Check that an estimator keeps the contract of this package.
 
-    Its seeds, inputs and labels of every kind, copies, warm starts, streams, callbacks,
-    interruptions, threads, history and module, on small clones and small data. Widths
-    (``hidden_layer_sizes`` and parameters that end in ``_dim``) are made small.
+    Check seeds, inputs and labels of every kind, copies, warm starts, streams,
+    callbacks, interruptions, threads, history and the module, on small clones and small
+    data. Widths (``hidden_layer_sizes`` and parameters that end in ``_dim``) are made
+    small.
 
     Parameters
     ----------
@@ -74,11 +75,11 @@ def check_estimator(estimator):
     Raises
     ------
     AssertionError
-        Or another error, by the first check that fails.
+        Or another error, from the first check that fails.
 
     See Also
     --------
-    parametrize_with_checks : The same as tests of pytest.
+    parametrize_with_checks : The same checks as pytest tests.
     sklearn.utils.estimator_checks.check_estimator : scikit-learn's own checks.
 
     Examples

@@ -198,7 +198,7 @@ def test_refusals(blobs, partial):
         query(est, X, 2, y=np.where(partial < 0, np.nan, partial))
     with pytest.raises(NotFittedError):
         query(GMVAEClusterer(), X, 2)
-    with pytest.raises(TypeError, match="method predict_proba, which KMeans has not"):
+    with pytest.raises(TypeError, match="method predict_proba, which KMeans lacks"):
         query(KMeans(2, random_state=0).fit(X), X, 2)
     assert len(query(KMeans(2, random_state=0).fit(X), X, 2, strategy="coreset")) == 2
 

@@ -130,7 +130,7 @@ def test_wide_noisy_rows_without_noise_on_them():
     W, y = StandardScaler().fit_transform(W[:700]), y[:700]
     y_partial = mask_labels(y, 100, random_state=1)
     lost, message = told(CatVAEClusterer, W, y_partial, max_iter=60, input_noise=0.0)
-    assert "in the class that a linear model of the labels gives them" in message
+    assert "in the class that a linear model of the labels predicts" in message
     assert lost.history_[-1]["agreement"] > 0.9  # which looks well
     est, nothing = told(CatVAEClusterer, W, y_partial, max_iter=60)
     assert nothing == ""

@@ -95,7 +95,7 @@ def test_result_is_finite_or_refused(Estimator, method, kind):
             if method == "transform" and Estimator is sksemi.CatVAEClusterer:
                 np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, rtol=1e-5)
         else:
-            assert re.search("X has values that lead out of float32.* row ", message)
+            assert re.search("X has values that overflow float32.* row ", message)
             n_refused += 1
     if kind == "gaussian" and method == "score_samples":
         assert n_refused > 0

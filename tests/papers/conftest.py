@@ -48,7 +48,7 @@ def resume_script(command, tmp_path):
             first.send_signal(how)
         assert not out.exists()
         again = subprocess.run(parts, check=True, capture_output=True, text=True)
-        assert "Going on after epoch" in again.stdout
+        assert "Continuing after epoch" in again.stdout
         return json.loads(out.read_text())
 
     return resume
