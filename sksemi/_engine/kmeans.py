@@ -99,6 +99,7 @@ def named_kmeans(features, n_clusters, means, n_init, rng):
     Parameters
     ----------
     features : ndarray of shape (n_rows, n_features)
+        Not copied: k-means centers them and back, which changes last bits.
     n_clusters : int
     means : ndarray of shape (n_named, n_features)
         Means of labeled rows, where the first ``n_named`` clusters start; the others
@@ -115,7 +116,9 @@ def named_kmeans(features, n_clusters, means, n_init, rng):
     """
     n_named = len(means)
     if n_named < n_clusters:
-        kmeans = KMeans(n_clusters, n_init=n_init, random_state=rng).fit(features)
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=rng, copy_x=False).fit(
+            features
+        )
     if n_named:
         start = means
         if n_named < n_clusters:
@@ -123,7 +126,7 @@ def named_kmeans(features, n_clusters, means, n_init, rng):
             free = named_first(centers, means)[n_named:]
             start = np.concatenate([means, centers[free]])
         start = start.astype(features.dtype)
-        kmeans = KMeans(n_clusters, init=start, n_init=1).fit(features)
+        kmeans = KMeans(n_clusters, init=start, n_init=1, copy_x=False).fit(features)
     # Once more and exactly: threads sum a cluster's rows in any order.
     centers = kmeans.cluster_centers_.astype(np.float64)
     inertia = 0.0

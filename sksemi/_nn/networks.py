@@ -439,8 +439,9 @@ class Units(nn.Module):
 
         def near():
             for part in data.parts():
-                x = part.x.double()
-                yield x[(x - median).square().sum(1) <= farthest]
+                for x in part.x.split(256):  # doubles take twice their memory
+                    x = x.double()
+                    yield x[(x - median).square().sum(1) <= farthest]
 
         n, total = 0, 0
         for x in near():
