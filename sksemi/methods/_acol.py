@@ -8,13 +8,13 @@ softmax nodes per parent, and ::
 
     Y_p = sum of softmax(Z) over the nodes of parent p
 
-Nobody says which node of its parent a row belongs to. The activities B = max(0, Z) are
-made to say it themselves: with N_p = B_p' B_p over a batch, for the columns B_p of
+Which node of its parent a row belongs to is unknown. The activities B = max(0, Z) are
+made to show it themselves: with N_p = B_p' B_p over a batch, for the columns B_p of
 parent p, affinity (eq. 11) is what the k nodes of a parent share, balance (eq. 12) how
 equally they are used.
 
 Without real parents, a parent is a transformation (eq. 8): every row is shown under one
-of them, drawn anew each time, and the network has to say which (pseudo supervision).
+of them, drawn again each time, and the network has to tell which (pseudo supervision).
 Clusters are those of k-means on F of the rows as they are.
 
 Objective (eq. 13), by the names that its terms have below:
@@ -143,7 +143,7 @@ def share_clusters(n_clusters, label_parents, parent_counts):
     if counts.min() == 0:
         raise ValueError(
             f"n_clusters={n_clusters} leaves {np.sum(counts == 0)} of the {n_parents} "
-            "parents without a cluster. Every parent needs one beside those that "
+            "parents without a cluster. Every parent needs one besides those that "
             f"labels name: set n_clusters to {n_clusters + np.sum(counts == 0)} or "
             "more."
         )
@@ -384,7 +384,7 @@ class ACOL(nn.Module):
             self.scatter[p] = max(scatter, 1e-12)
 
     def _choose_rows(self, parents, rng):
-        """Rows for k-means, as a mask: at most so many, shared among the parents."""
+        """Mask of the rows for k-means: a limited number, divided among the parents."""
         chosen = torch.ones_like(parents, dtype=torch.bool)
         if len(parents) <= _KMEANS_ROWS:
             return chosen
@@ -436,11 +436,11 @@ class ACOL(nn.Module):
 class ACOLClusterer(DeepClusterer):
     """Clusters from pseudo supervision: auto-clustering output layer.
 
-    Clusters images without any label: a network learns to tell by which rotation or
-    reflection each image is shown, several softmax nodes share every answer and are
-    pushed to specialize, and k-means clusters the features that this takes. With a
+    Clusters images without labels: a network learns to recognize the rotation or
+    reflection of each image, several softmax nodes share every answer and are pushed to
+    specialize, and k-means clusters the features that this requires. With a
     coarse label for every row (``parents``) in place of the rotations, it finds the
-    groups inside each coarse class. Fine labels of some rows may help and name
+    groups inside each coarse class. Fine labels for some rows may help and name
     clusters.
 
     Read more in the :ref:`User Guide <acol>`.
@@ -448,18 +448,18 @@ class ACOLClusterer(DeepClusterer):
     Parameters
     ----------
     n_clusters : int or None, default=None
-        Number of clusters, over all parents. None means the number of distinct labels
-        in y, or 8 without labels. Real parents share them as equally as labels allow.
+        Total number of clusters. None means the number of distinct labels
+        in y, or 8 without labels. Real parents divide them as equally as labels allow.
 
     n_duplicates : int or "auto", default="auto"
         Softmax nodes per parent, k_s in the paper; no fewer than labels. "auto" is 20,
         or twice the number of labels if that is more.
 
     transformations : "auto" or list of (str or callable), default="auto"
-        What makes the pseudo parents; not used with real parents. "auto": for square
+        Makes the pseudo parents; not used with real parents. "auto": for square
         images the paper's eight rotations and reflections; for other images the four
-        that keep the shape; for tables up to eight reflections, each of which turns
-        the sign of some of the centered features. A list has names, the first being
+        that keep the shape; for tables up to eight reflections, each of which flips
+        the signs of some centered features. A list has names, the first being
         "identity": for images "rotate_90", "rotate_180", "rotate_270", "flip" (left to
         right), "flip_rotate_90", "flip_rotate_180", "flip_rotate_270", for tables
         "reflect_1" to "reflect_7". A callable takes a batch, a tensor of shape
@@ -483,11 +483,11 @@ class ACOLClusterer(DeepClusterer):
         Activation of "conv" and "mlp".
 
     image_shape : tuple of (channels, height, width), default=None
-        The image that a row is, for 2-D X such as a Pipeline passes on.
+        Shape of the image in each row, for 2-D X, as in a Pipeline.
 
     dropout : array-like of three floats, default=(0.2, 0.3, 0.5)
-        Dropout rates after the first pooling, after the second, and on F while
-        training; "mlp" and callables have the last alone.
+        Dropout rates after the first pooling, after the second, and on F in
+        training; "mlp" and callables have only the last.
 
     cross_entropy_weight : float, default=1.0
         Weight of the cross-entropy of parents.
@@ -505,40 +505,40 @@ class ACOLClusterer(DeepClusterer):
         Weight of the labeled rows' cross-entropy, absent without labels.
 
     frobenius_of : {"B", "Z"}, default="Z"
-        Which activities that sum is over: their positive part (the paper's equation
-        13), or all, as in the authors' published code, which reaches their table.
+        The activities in this sum: their positive part (the paper's equation 13), or
+        all, as in the authors' published code, which reaches their figures.
 
     kmeans_n_init : int, default=30
-        Starts of k-means on F, 10 in the paper. Clusters that labels name start at the
-        means of their labeled rows.
+        Number of k-means starts on F, 10 in the paper. Clusters that labels name start
+        at the means of their labeled rows.
 
     max_iter : int, default=100
         Number of epochs, each a pass over all rows; 400 in the paper.
 
     batch_size : int, default=200
-        Rows in a training step; 400 in the paper. Affinity and balance are of a batch:
-        they change with its size. Up to half of the rows are labeled ones, drawn
-        balanced over the labels.
+        Rows in a training step; 400 in the paper. Affinity and balance are computed
+        over a batch, and change with its size. Up to half of the rows are labeled,
+        drawn balanced over the labels.
 
     learning_rate : float, default=1e-3
         Step size of Adam.
 
     tol : float, default=1e-4
-        Least decrease of the training loss that counts for ``n_iter_no_change``.
+        Smallest decrease of the training loss that counts for ``n_iter_no_change``.
     n_iter_no_change : int or None, default=None
-        Stop when the training loss has not decreased by ``tol`` for so many epochs.
+        Stop when the training loss has not decreased by ``tol`` for this many epochs.
         None runs all ``max_iter`` epochs.
     n_init : int, default=1
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
     warm_start : bool, default=False
-        Whether fit goes on, for ``max_iter`` more epochs, from the last fit's weights,
+        Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
         that of one longer fit. Weights of the loss, ``learning_rate``, ``batch_size``
-        and ``precision`` may change; what else the network was built from may not.
+        and ``precision`` may change; nothing else the network was built from may.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of "conv" while training; "auto" is bfloat16 where the device has it
-        in hardware. Weights and inference are float32.
+        Arithmetic of "conv" in training; "auto" is bfloat16 if the device has it in
+        hardware. Weights and inference are float32.
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
     verbose : int, default=0
@@ -554,27 +554,27 @@ class ACOLClusterer(DeepClusterer):
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
     labels_ : ndarray of shape (n_samples,)
-        ``predict`` of the training rows.
+        Result of ``predict`` for the training rows.
     parents_ : ndarray of shape (n_parents,)
-        The distinct parents, sorted; there only after a fit with ``parents``.
+        The distinct parents, sorted; only after a fit with ``parents``.
     cluster_parents_ : ndarray of shape (n_clusters,)
-        The parent of each cluster, an entry of ``parents_``; there only after a fit
-        with ``parents``.
+        The parent of each cluster, an entry of ``parents_``; only after a fit with
+        ``parents``.
     history_ : list of dict
-        One row per epoch: ``loss``, what was minimized; every term in its own unit,
-        unweighted (``cross_entropy``, ``affinity``, ``balance``, ``frobenius``,
-        ``label``); ``parent_accuracy``, the fraction of the rows whose parent was told
-        right; ``seconds``.
+        One row per epoch: ``loss``, which is minimized; each term, unweighted, in its
+        own unit (``cross_entropy``, ``affinity``, ``balance``, ``frobenius``,
+        ``label``); ``parent_accuracy``, the fraction of rows whose parent was predicted
+        correctly; ``seconds``.
     model_ : nn.Module
         The trained networks, on the CPU.
     scale_ : float
-        What rows are divided by: 255 after a fit on uint8, else 1.
+        Divisor of the rows: 255 after a fit on uint8, else 1.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     n_features_in_ : int
-        Features of a row; channels times height times width for images.
+        Number of features of a row; channels times height times width for images.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
@@ -584,14 +584,14 @@ class ACOLClusterer(DeepClusterer):
     Notes
     -----
     k-means is fitted on the features of the training rows (at most 20,000 of them,
-    drawn at random), and ``predict`` assigns to its centers; the paper fits it on the
-    test rows themselves. Where labels name every cluster, ``predict`` takes the class
-    whose nodes are most active instead.
+    drawn at random), and ``predict`` uses its centers; the paper fits it on the test
+    rows themselves. If labels name every cluster, ``predict`` instead returns the class
+    whose nodes are most active.
 
     Differences from the paper: tables, labels and probabilities, which it does not
     have. Tables, and images with values outside [0, 1], are centered and divided by
-    one common unit inside; images below 16 pixels are pooled once. Defaults that differ
-    from the paper's say so.
+    one common unit inside; images below 16 pixels are pooled once. Parameters say where
+    their defaults differ from the paper's.
 
     References
     ----------

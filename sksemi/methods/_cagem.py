@@ -444,12 +444,12 @@ def _n_active(means):
 
 
 class CaGeMGenerator(GenerativeMixin, DeepEstimator):
-    """Cluster-aware generative model: a density of rows that few labels can shape.
+    """Cluster-aware generative model: a density that a few labels can shape.
 
-    A variational auto-encoder of two layers, z2 above z1, with a discrete y between
-    them that has K clusters. Fitted to rows alone, y finds clusters; a few labels name
-    them, and the classifier they train is a by-product. The model draws rows, at
-    random, by class or from a point of the upper layer, and bounds the log-likelihood
+    A variational autoencoder of two layers, z2 above z1, with a discrete y of K
+    clusters between them. Fitted without labels, y finds clusters; a few labels name
+    them, and the classifier they train is a by-product. The model draws rows (at
+    random, by class or from a point of the upper layer) and bounds the log-likelihood
     of any row.
 
     Read more in the :ref:`User Guide <cagem>`.
@@ -470,14 +470,14 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         either and returns an ``nn.Module`` on rows.
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers of q(z1|x), q(y|z1, x) and p(x|y, z1), each of which
-        has a network of its own; the paper's are (1024, 1024).
+        has its own network; the paper's are (1024, 1024).
     z2_hidden_layer_sizes : array-like of int or None, default=None
-        Widths of those of q(z2|x, y, z1), p(y|z2) and p(z1|y, z2); the paper's are
+        The same for q(z2|x, y, z1), p(y|z2) and p(z1|y, z2); the paper's are
         (512, 512). None means half of ``hidden_layer_sizes``.
     activation : {"relu", "leaky_relu", "gelu", "tanh"}, default="relu"
         Activation of the hidden layers.
     image_shape : tuple of (channels, height, width), default=None
-        The image that a row is, for 2-D X such as a Pipeline passes on.
+        Shape of the image in each row, for 2-D X, as in a Pipeline.
     likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
         p(x|y, z1). "bernoulli" is for values in [0, 1]. "gaussian" learns one variance
         per feature; rows are centered and divided by one common unit inside. "auto" is
@@ -488,10 +488,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     reconstruction_weight : float, default=1.0
         Weight of minus E log p(x|y, z1).
     gaussian_weight : float, default=1.0
-        Weight of what z1 and z2 cost.
+        Weight of the cost of z1 and z2.
     categorical_weight : float, default=2.0
         Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
-        know costs no more than one that it does, and p(y|x) falls behind q(y|x).
+        carry costs no more than one that it does, and p(y|x) falls behind q(y|x).
     label_q_weight : float or "auto", default="auto"
         Weight of the labels' cross-entropy with q(y|x), times the number of rows per
         labeled row; beta in the paper, 0.1. "auto" is 1, or for tables with labels
@@ -499,14 +499,14 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     label_p_weight : float or "auto", default="auto"
         The same for p(y|x).
     input_noise : float or "auto", default="auto"
-        Standard deviation of Gaussian noise on what q(.) sees while training. "auto" is
+        Standard deviation of Gaussian noise on the input of q(.) in training. "auto" is
         0; for tables with labels under "gaussian" the distance of a row to its nearest
         other row, per feature and in the common unit, at least 0.2. Not in the paper.
     warm_up : int, default=10
-        Epochs over which the weight of the latent terms grows linearly to its value; 0
-        for none. The paper has 100 for likelihoods and none to classify.
+        Number of epochs in which the weight of the latent terms grows linearly to its
+        value. The paper has 100 for likelihoods and 0 for classification.
     init : {"k-means", "random"}, default="k-means"
-        How q(y|z1, x) starts where there are more clusters than labels: from k-means on
+        How q(y|z1, x) starts if there are more clusters than labels: from k-means on
         the untrained network's last hidden layer, or at random. Not in the paper.
     max_iter : int, default=50
         Number of epochs, each a pass over all rows.
@@ -520,20 +520,20 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     learning_rate_step : int, default=50
         Epochs from one decay to the next.
     tol : float, default=1e-4
-        Least decrease of the training loss that counts for ``n_iter_no_change``.
+        Smallest decrease of the training loss that counts for ``n_iter_no_change``.
     n_iter_no_change : int or None, default=None
-        Stop when the training loss has not decreased by ``tol`` for so many epochs
+        Stop when the training loss has not decreased by ``tol`` for this many epochs
         after the warm-up. None runs all ``max_iter`` epochs.
     n_init : int, default=1
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
     warm_start : bool, default=False
-        Whether fit goes on for ``max_iter`` more epochs, as one longer fit would have.
+        Whether fit continues for ``max_iter`` more epochs, as in one longer fit.
         Weights of the loss, the learning rate and its decay, ``batch_size``, precision
-        and draws may change; what else the network was built from may not.
+        and draws may change; nothing else the network was built from may.
     n_importance_samples : int, default=1
-        Draws in ``score_samples``: 1 is the bound, more are importance weighted, y
-        drawn too; the paper's tables have 5000. Read at call time.
+        Draws in ``score_samples``: 1 is the bound, more are importance-weighted, with
+        y drawn too; the paper's tables have 5000. Read at call time.
     classifier : {"q", "p"}, default="q"
         What ``predict_proba`` returns: q(y|x), or p(y|x) as in the paper. Read at call
         time.
@@ -541,8 +541,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         Draws of z1, and of z2 for each y, over which ``predict_proba`` and the bound of
         ``score_samples`` average; 100 in the paper's table. Read at call time.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of wide layers while training; "auto" is bfloat16 where the device
-        has it in hardware and a layer is at least 512 wide. Weights and inference are
+        Arithmetic of wide layers in training; "auto" is bfloat16 if the device has it
+        in hardware and a layer is at least 512 wide. Weights and inference are
         float32.
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
@@ -557,35 +557,35 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
     labels_ : ndarray of shape (n_samples,)
-        ``predict`` of the training rows.
+        Result of ``predict`` for the training rows.
     history_ : list of dict
-        One row per epoch, means over its steps: ``loss``, what was minimized; in nats,
-        unweighted, every term (``reconstruction``, ``gaussian``, ``categorical``,
+        One row per epoch, means over its steps: ``loss``, which is minimized; in nats,
+        each term unweighted (``reconstruction``, ``gaussian``, ``categorical``,
         ``label_q``, ``label_p``), ``bound`` and its parts ``kl_z1``, ``kl_z2`` and
-        ``kl_y``; ``active_z1`` and ``active_z2``, the units whose posterior means have
-        a variance above 0.01 over the rows of a step; ``seconds``.
+        ``kl_y``; ``active_z1`` and ``active_z2``, how many units have posterior means
+        with a variance above 0.01 over the rows of a step; ``seconds``.
     model_ : nn.Module
         The trained networks, on the CPU.
     likelihood_ : str
         The likelihood used.
     scale_ : float
-        What rows are divided by: 255 after a fit on uint8, else 1.
+        Divisor of the rows: 255 after a fit on uint8, else 1.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     n_features_in_ : int
-        Features of a row; channels times height times width for images.
+        Number of features of a row; channels times height times width for images.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
-    GMVAEClusterer : Clusters and classifies; its rows have one latent layer.
+    GMVAEClusterer : Clusters and classifies, with one latent layer.
     sklearn.mixture.GaussianMixture : A density in the space of the rows themselves.
 
     Notes
     -----
-    Differences from the paper: ``predict`` takes q(y|x), of the two classifiers the
-    more accurate one on most tables; noise on tables; labeled rows are normalized, in
+    Differences from the paper: ``predict`` uses q(y|x), the more accurate of the two
+    classifiers on most tables; noise on tables; labeled rows are normalized, in
     batch norm, by the statistics of the rows of the bound of their step; "gaussian" has
     one variance per feature; where clusters have no label, q(y|z1, x) starts from
     k-means and the cross-entropies leave those clusters out; posteriors start narrow.
@@ -761,11 +761,11 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         n_samples : int, default=1
             Number of rows.
         y : label or array-like of shape (n_samples,), default=None
-            Entries of ``classes_`` to draw rows of, z2 from p(z2|y): drawn among 10,000
-            draws of p(z2), weighted by p(y|z2). None draws y too.
+            Entries of ``classes_`` to draw rows from. z2 then comes from p(z2|y): it is
+            one of 10,000 draws from p(z2), weighted by p(y|z2). None draws y too.
         z2 : array-like of shape (n_samples, z2_dim) or (z2_dim,), default=None
-            The upper layer, as ``transform`` has it; given with y, both are taken as
-            they are. None draws it.
+            The upper layer, as in ``transform``; if y is given too, both are used as
+            given. None draws it.
 
         Returns
         -------
@@ -777,8 +777,8 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         Raises
         ------
         ValueError
-            If n_samples is no positive integer, y is not in ``classes_``, or z2 has
-            another shape.
+            If n_samples is not a positive integer, y is not in ``classes_``, or z2 has
+            the wrong shape.
         """
         fit, _ = self._checked()
         n_samples = _validation.check_n_samples(n_samples)

@@ -99,7 +99,7 @@ class M2(nn.Module):
         else:
             generator = SideBySide(decoder(config, CONVOLUTIONS, K + g, act))
         self.p_x = Likelihood(generator, config)
-        # below so many nats, z carries nothing
+        # below this many nats, z carries nothing
         self.least = {} if self.p_x.name == "gaussian" else {"kl_z": ("z", 0.1)}
         self.register_buffer("share", torch.zeros(K))  # of all rows, by label
 
@@ -199,8 +199,8 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     """Semi-supervised VAE that generates a row from its class and a style.
 
     Classifies rows from few labels, and models their density: the class of a row
-    without a label is summed out. What the class does not say of a row is its style z,
-    so that rows of any class can be drawn, and their log-likelihood bounded.
+    without a label is summed out. What the class does not say about a row is its style
+    z, so rows of any class can be drawn, and their log-likelihood bounded.
 
     Read more in the :ref:`User Guide <m2>`.
 
@@ -216,14 +216,14 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     network : {"auto", "mlp", "conv"} or callable, default="auto"
         Network from rows to features; that from y and z to rows mirrors it. "auto" is
         "conv" if X is image-shaped or ``image_shape`` is given, else "mlp". A callable
-        is called as ``network(in_features, out_features)`` for either and returns an
+        is called as ``network(in_features, out_features)`` for both and returns an
         ``nn.Module`` on rows.
     hidden_layer_sizes : array-like of int, default=(256,)
         Widths of the hidden layers of "mlp"; the decoder has them in reverse.
     activation : {"leaky_relu", "relu", "gelu", "tanh"}, default="leaky_relu"
         Activation of the networks.
     image_shape : tuple of (channels, height, width), default=None
-        The image that a row is, for 2-D X such as a Pipeline passes on.
+        Shape of the image in each row, for 2-D X, as in a Pipeline.
     likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
         p(x|y, z). "bernoulli", for values in [0, 1]: cross-entropy. "gaussian": one
         learned variance per feature; rows are centered and divided by one common unit
@@ -231,40 +231,40 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     reconstruction_weight : float, default=1.0
         Weight of minus the expected log p(x|y, z).
     gaussian_weight : float, default=1.0
-        Weight of KL(q(z|x, y) || N(0, I)). Far below 1, z says all and y nothing.
+        Weight of KL(q(z|x, y) || N(0, I)). Far below 1, z carries everything.
     categorical_weight : float, default=1.0
         Weight of KL(q(y|x) || p(y)).
     classification_weight : float or "auto", default="auto"
-        Weight of the mean cross-entropy of labeled rows, beside a mean of the bound
+        Weight of the mean cross-entropy of labeled rows, relative to the mean bound
         over all rows: alpha / N, 0.1 in the paper. "auto": 10 for tables, else 1.
     input_noise : float or "auto", default="auto"
-        Standard deviation of Gaussian noise on what the encoder sees while training.
-        "auto" is 0.1 for images that are shifted too, 0.03 for others; for tables 0.2,
-        or with labels the distance to the nearest row, per feature, if that is more.
+        Standard deviation of Gaussian noise on the encoder's input in training.
+        "auto" is 0.1 for images that are also shifted, 0.03 for others; for tables 0.2
+        or, with labels, the distance to the nearest row per feature if it is more.
     max_shift : int or "auto", default="auto"
-        Largest random shift of images while training. "auto": 1 with labels, else 0.
+        Largest random shift of images in training. "auto": 1 with labels, else 0.
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabeled rows.
     batch_size : int, default=200
-        Rows in a training step; up to half of them are labeled ones, drawn balanced
-        over the labels.
+        Number of rows in a training step; up to half are labeled, drawn balanced over
+        the labels.
     learning_rate : float, default=3e-3
         Step size of Adam.
     tol : float, default=1e-4
-        Least decrease of the training loss that counts for ``n_iter_no_change``.
+        Smallest decrease of the training loss that counts for ``n_iter_no_change``.
     n_iter_no_change : int or None, default=None
-        Stop when the training loss has not decreased by ``tol`` for so many epochs.
+        Stop when the training loss has not decreased by ``tol`` for this many epochs.
         None runs all ``max_iter`` epochs.
     n_init : int, default=1
         Number of restarts; the one with the lowest loss is kept.
     warm_start : bool, default=False
-        Whether fit goes on, for ``max_iter`` more epochs, from where the last fit was.
+        Whether fit continues the last fit, for ``max_iter`` more epochs.
     n_importance_samples : int, default=1
-        Draws of z in ``score_samples``: 1 is the bound, more are importance weighted.
+        Draws of z in ``score_samples``: 1 is the bound, more are importance-weighted.
         Read at call time.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of the convolutions while training; "auto" is bfloat16 where the
-        device has it in hardware. Weights and inference are float32.
+        Arithmetic of the convolutions in training; "auto" is bfloat16 if the device has
+        it in hardware. Weights and inference are float32.
     device : str or torch.device, default="auto"
         "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
     verbose : int, default=0
@@ -277,32 +277,32 @@ class M2Generator(GenerativeMixin, DeepEstimator):
     classes_ : ndarray of shape (n_clusters,)
         One entry per cluster: the labels of y, sorted, then new ones.
     labels_ : ndarray of shape (n_samples,)
-        ``predict`` of the training rows.
+        Result of ``predict`` for the training rows.
     history_ : list of dict
-        One row per epoch: ``loss``, its terms, unweighted (``reconstruction``,
+        One row per epoch: ``loss``, each term unweighted (``reconstruction``,
         ``gaussian``, ``categorical``, ``classification``), ``kl_z``, ``seconds``.
     model_ : nn.Module
         The trained networks, on the CPU.
     likelihood_ : str
         The likelihood used.
     scale_ : float
-        What rows are divided by: 255 after a fit on uint8, else 1.
+        Divisor of the rows: 255 after a fit on uint8, else 1.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     n_features_in_ : int
-        Features of a row; channels times height times width for images.
+        Number of features of a row; channels times height times width for images.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where they are all strings.
+        Names of the columns of X, if they are all strings.
 
     See Also
     --------
-    sksemi.CaGeMGenerator : The same with a second layer of latent variables.
+    sksemi.CaGeMGenerator : A similar model with two layers of latent variables.
     sksemi.GMVAEClusterer : A mixture in z, and labels spread over neighbors.
 
     Notes
     -----
-    ``transform`` returns f(x), which q(y|x) and q(z|x, y) share: the mean of z is what
-    the class does not say of a row. Differences from the paper: that sharing, Adam,
+    ``transform`` returns f(x), which q(y|x) and q(z|x, y) share; the mean of z is what
+    the class does not say about a row. Differences from the paper: this sharing, Adam,
     convolutions for images, noise and shifts, ``classification_weight``.
 
     References

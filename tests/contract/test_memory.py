@@ -105,8 +105,8 @@ X = np.load(sys.argv[2], mmap_mode="r")
 y = np.full(len(X), -1)
 y[:100] = np.arange(100) % 10
 est = getattr(sksemi, sys.argv[1])(max_iter=1, random_state=0)
-few = growth(lambda: est.fit(X[:2000], y[:2000]))
-print("fit", growth(lambda: est.fit(X, y)) - few)
+est.fit(X[:2000], y[:2000])  # what libraries keep from their first use
+print("fit", growth(lambda: est.fit(X, y)))
 for name in sys.argv[3].split():
     if hasattr(est, name):
         getattr(est, name)(X[:512])
