@@ -447,7 +447,7 @@ BAD_FRAMES = {
         frame_with(wait=np.timedelta64(1, "D") + Y),
         "'wait' of dtype timedelta64.*ColumnTransformer",
     ),
-    "duplicate": (TWICE, r"name 'd'.*columns\.duplicated"),
+    "duplicate": (TWICE, r"named 'd'.*columns\.duplicated"),
     "sparse": (
         frame_with(few=pd.arrays.SparseArray(Y)),
         "sparse column 'few'.*ColumnTransformer",
