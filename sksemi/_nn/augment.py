@@ -27,13 +27,16 @@ class Augment(nn.Module):
         None for tables.
     n_labels : int
         Distinct labels.
+    by_spacing : bool, default=True
+        Whether "auto" of tables is more than 0.2 where rows lie further apart.
     """
 
-    def __init__(self, input_noise, max_shift, image_shape, n_labels):
+    def __init__(self, input_noise, max_shift, image_shape, n_labels, by_spacing=True):
         super().__init__()
         if max_shift == "auto":
             max_shift = int(n_labels > 0)
-        self.by_spacing = input_noise == "auto" and image_shape is None
+        for_tables = input_noise == "auto" and image_shape is None
+        self.by_spacing = by_spacing and for_tables
         if input_noise == "auto":
             for_images = 0.1 if max_shift else 0.03
             input_noise = 0.2 if image_shape is None else for_images

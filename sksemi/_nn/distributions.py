@@ -93,6 +93,10 @@ class Likelihood(nn.Module):
         if self.name == "gaussian":
             self.units.fit(data)
 
+    def encoded(self, x):
+        """Rows as encoders see them: in the data's units under "gaussian"."""
+        return self.units(x) if self.name == "gaussian" else x
+
     def bounded(self, x):
         """Rows to learn from: under "gaussian", those far outside are drawn in."""
         return self.units.bounded(x) if self.name == "gaussian" else x

@@ -204,13 +204,9 @@ class CaGeM(nn.Module):
         """Rows as training has them: drawn from Bernoulli(x) where asked to."""
         return torch.bernoulli(x.clamp(0, 1)) if self.binarizes else self.p_x.bounded(x)
 
-    def in_units(self, x):
-        """Rows in the data's units: (n, n_features) -> the same."""
-        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
-
     def encoded(self, x):
         """Rows as the networks see them, with noise while training."""
-        return self.augment.noise(self.in_units(x))
+        return self.augment.noise(self.p_x.encoded(x))
 
     def loss(self, batch, epoch):
         """Terms and monitors; the first rows have labels, the pool none.
@@ -302,7 +298,7 @@ class CaGeM(nn.Module):
         if epoch > 0:
             return
         self.p_x.fit_units(data)
-        self.augment.fit(data, self.in_units)
+        self.augment.fit(data, self.p_x.encoded)
         n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
         if self.config.init == "k-means" and n_labels < n_clusters:
             self.train()

@@ -111,7 +111,11 @@ class GMVAE(nn.Module):
         self.n_features_out, self.noise_dim = f, g
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+            config.input_noise,
+            config.max_shift,
+            config.image_shape,
+            config.n_labels,
+            by_spacing=config.n_labels > 0,  # else, more noise leads clusters astray
         )
         self.g = encoder(config, CONVOLUTIONS, f, act)
         if config.network == "conv":
@@ -133,11 +137,7 @@ class GMVAE(nn.Module):
 
     def encode(self, x):
         """Features x_hat = g(x): (n, n_features) -> (n, feature_dim)."""
-        return self.g(self.augment.noise(self.encoded(x)))
-
-    def encoded(self, x):
-        """Rows as the encoder sees them: (n, n_features) -> the same."""
-        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
+        return self.g(self.augment.noise(self.p_x.encoded(x)))
 
     def q_and_p_z(self, features, y):
         """q(z|x_hat, y) and p(z|y), the former's mean counted from the latter's.
@@ -203,8 +203,7 @@ class GMVAE(nn.Module):
         if epoch > 0:
             return
         self.p_x.fit_units(data)
-        if self.config.n_labels:  # without, more noise leads clusters astray
-            self.augment.fit(data, self.encoded)
+        self.augment.fit(data, self.p_x.encoded)
         if self.config.init == "k-means" and (
             self.config.n_labels < self.config.n_clusters
         ):

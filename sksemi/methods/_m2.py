@@ -87,7 +87,11 @@ class M2(nn.Module):
         self.n_features_out, self.noise_dim = f, g
         act = ACTIVATIONS[config.activation]
         self.augment = Augment(
-            config.input_noise, config.max_shift, config.image_shape, config.n_labels
+            config.input_noise,
+            config.max_shift,
+            config.image_shape,
+            config.n_labels,
+            by_spacing=config.n_labels > 0,  # else, more noise leads clusters astray
         )
         self.f = encoder(config, CONVOLUTIONS, f, act)
         self.q_y = mlp([f, f, K], act)
@@ -105,11 +109,7 @@ class M2(nn.Module):
 
     def encode(self, x):
         """Features f(x): (n, n_features) -> (n, feature_dim)."""
-        return self.f(self.augment.noise(self.encoded(x)))
-
-    def encoded(self, x):
-        """Rows as the encoder sees them: (n, n_features) -> the same."""
-        return self.p_x.units(x) if self.p_x.name == "gaussian" else x
+        return self.f(self.augment.noise(self.p_x.encoded(x)))
 
     def one_hot(self, y):
         """Clusters as columns: (n,) -> (n, K)."""
@@ -144,11 +144,11 @@ class M2(nn.Module):
         K, n_labels = self.config.n_clusters, self.config.n_labels
         labeled = data.codes[data.codes >= 0]
         self.share.copy_(labeled.bincount(minlength=K) / len(data.codes))
-        if epoch == 0:
-            self.p_x.fit_units(data)
-            if n_labels:  # without, more noise leads clusters astray
-                self.augment.fit(data, self.encoded)
-        if epoch == 0 and n_labels < K:
+        if epoch > 0:
+            return
+        self.p_x.fit_units(data)
+        self.augment.fit(data, self.p_x.encoded)
+        if n_labels < K:
             self.train()
             hidden, head = self.q_y[:-1], self.q_y[-1]
             start_from_kmeans(head, lambda x: hidden(self.encode(x)), data, K, n_labels)

@@ -45,8 +45,12 @@ def test_noise_is_the_spacing_of_wide_tables_and_a_fifth_at_least():
         noise = augment.noise(x) - x
         assert noise.std().item() == pytest.approx(augment.deviation.item(), rel=0.02)
         assert augment.eval().noise(x) is x
-    # a number, and images, are what they were
-    for settings in ((0.5, 0, None, 3), ("auto", 1, (1, 20, 20), 3)):
+    # a number, images, and tables that ask for it, are what they were
+    for settings in (
+        (0.5, 0, None, 3),
+        ("auto", 1, (1, 20, 20), 3),
+        ("auto", 0, None, 0, False),
+    ):
         augment = Augment(*settings)
         before = augment.deviation.clone()
         augment.fit(data_of(x), lambda rows: rows)

@@ -532,6 +532,9 @@ class ToyY(nn.Module):
 class ToyX(Toy):
     name = "toy"
 
+    def encoded(self, x):
+        return x
+
 
 def toy(q_z1, *, K=1, p_y=(1.0,), p_z1=(0.0, 1.0), p_x=(1.0, 1.0), q_z2=(0.0, 1.0)):
     model = make_cagem(n_features=1, z1_dim=1, z2_dim=1, n_clusters=K, n_labels=0)

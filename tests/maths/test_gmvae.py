@@ -109,6 +109,9 @@ class ToyQZ(nn.Module):
 class ToyPX(nn.Module):
     name = "mse"
 
+    def encoded(self, x):
+        return x
+
     def forward(self, z):
         return Normal(z, 0.5**0.5)
 

@@ -117,6 +117,9 @@ class ToyQZ(nn.Module):
 class ToyPX(nn.Module):
     name = "toy"
 
+    def encoded(self, x):
+        return x
+
     def forward(self, y, z):
         mean, slope = (y @ torch.as_tensor(v, dtype=y.dtype) for v in (MEANS, SLOPES))
         return Normal(mean[:, None] + slope[:, None] * z, 0.5**0.5)
