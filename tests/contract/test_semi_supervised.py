@@ -45,7 +45,13 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:\w+ collapsed")
 
 
 VIEW = SemiSupervisedClassifier(
-    M2Generator(hidden_layer_sizes=(32,), latent_dim=8, max_iter=30, random_state=0)
+    M2Generator(
+        hidden_layer_sizes=(32,),
+        latent_dim=8,
+        max_iter=10,
+        learning_rate=3e-3,
+        random_state=0,
+    )
 )
 DEFAULT = SemiSupervisedClassifier(GMVAEClusterer(random_state=0))
 

@@ -17,7 +17,7 @@ pytestmark = [
 
 
 NARROW = [
-    narrow(Estimator()).set_params(max_iter=20, learning_rate=3e-3)
+    narrow(Estimator()).set_params(max_iter=8, learning_rate=1e-2)
     for Estimator in ESTIMATORS
 ]
 

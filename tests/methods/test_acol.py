@@ -31,7 +31,7 @@ def blobs():
 def digits():
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8) / 16
-    return train_test_split(X, y, train_size=1000, random_state=0, stratify=y)
+    return train_test_split(X, y, train_size=800, random_state=0, stratify=y)
 
 
 def test_blobs_without_labels(blobs):

@@ -27,7 +27,7 @@ def blobs():
 def digits():
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
-    return train_test_split(X, y, train_size=1000, random_state=0, stratify=y)
+    return train_test_split(X, y, train_size=600, random_state=0, stratify=y)
 
 
 @pytest.fixture(scope="module")

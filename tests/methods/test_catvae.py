@@ -28,7 +28,7 @@ def blobs():
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16, y, train_size=1000, random_state=0, stratify=y)
+    return train_test_split(X / 16, y, train_size=600, random_state=0, stratify=y)
 
 
 def test_blobs_without_labels(blobs):
@@ -56,7 +56,7 @@ def test_eight_labels_name_four_blobs(blobs):
 
 
 def test_labels_help_and_so_do_rows_without(digits):
-    """50 labels among 1,000 rows, against a classifier of the 50 alone."""
+    """50 labels among 600 rows, against a classifier of the 50 alone."""
     X, X_test, y, y_test = digits
     y_partial = mask_labels(y, 50, random_state=0)
     labeled = y_partial >= 0
