@@ -141,9 +141,9 @@ def test_wide_noisy_rows_without_noise_on_them():
 @pytest.mark.parametrize(
     "Estimator",
     [
-        pytest.param(Estimator, marks=pytest.mark.slow)  # nine seconds
-        if Estimator.__name__ == "CaGeMGenerator"
-        else Estimator
+        Estimator  # two quick ones, with and without `Likelihood`
+        if Estimator.__name__ in ("ACOLClusterer", "GMVAEClusterer")
+        else pytest.param(Estimator, marks=pytest.mark.slow)
         for Estimator in ESTIMATORS
     ],
 )

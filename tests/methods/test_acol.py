@@ -308,6 +308,7 @@ def test_callable_network(blobs):
     assert adjusted_rand_score(y, est.labels_) > 0.9
 
 
+@pytest.mark.slow
 def test_clusters_of_digits(digits):
     """As a table: far above chance, and no cluster is lost."""
     X, _, y, _ = digits

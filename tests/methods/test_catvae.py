@@ -49,6 +49,7 @@ def test_fourth_of_four_blobs_is_found_with_labels_for_three(blobs, seed):
     assert np.mean(est.labels_ == y) > 0.9
 
 
+@pytest.mark.slow
 def test_eight_labels_name_four_blobs(blobs):
     X, y = blobs
     est = CatVAEClusterer(random_state=0).fit(X, mask_labels(y, 8, random_state=0))
@@ -137,7 +138,7 @@ def test_images_are_shifted_by_a_pixel_where_there_are_labels(
 
 
 @pytest.mark.filterwarnings("ignore:.*collapsed")
-@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("mixed", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_rows_sorted_by_class_cluster_as_well(mixed, monkeypatch):
     """Parts in the order of sorted rows, of a class each, would spoil the centers."""
     monkeypatch.setattr(data, "PART_SIZE", 100)

@@ -68,6 +68,7 @@ def test_fourth_of_four_blobs_is_found_with_labels_for_three(blobs, seed):
     assert np.mean(est.labels_ == y) > 0.9
 
 
+@pytest.mark.slow
 def test_eight_labels_name_four_blobs(blobs):
     X, y = blobs
     est = GMVAEClusterer(random_state=0).fit(X, mask_labels(y, 8, random_state=0))
@@ -155,7 +156,10 @@ def test_gaussian_score_follows_units(blobs, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:GMVAEClusterer collapsed. z carries")
-@pytest.mark.parametrize("likelihood", ["mse", "bernoulli", "gaussian"])
+@pytest.mark.parametrize(
+    "likelihood",
+    [pytest.param("mse", marks=pytest.mark.slow), "bernoulli", "gaussian"],
+)
 def test_likelihoods(digits, likelihood):
     X, X_test, y, y_test = digits
     est = GMVAEClusterer(likelihood=likelihood, random_state=0, max_iter=20)
