@@ -516,7 +516,7 @@ def _whole(y):
         raise _too_large(y.max())
     if len(y) and y.min() < -1:
         raise _below(y.min())
-    return y.astype(np.int64)
+    return y.astype(np.int64, copy=False)
 
 
 def _continuous(label):
@@ -539,10 +539,12 @@ def _below(label):
 
 
 def _encode(y):
-    labels, codes = np.unique(y, return_inverse=True)
+    labels = np.unique(y)
+    codes = np.searchsorted(labels, y)  # less memory than np.unique's inverse
     if len(labels) and labels[0] == -1:
-        labels, codes = labels[1:], codes - 1
-    return codes.astype(np.int64), labels
+        labels = labels[1:]
+        codes -= 1
+    return codes.astype(np.int64, copy=False), labels
 
 
 def _check_object_y(y):

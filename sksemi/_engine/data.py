@@ -14,6 +14,9 @@ from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
 # Rows of a part, fewer where they are so wide that a part would have more values.
 PART_SIZE = 1024
 PART_VALUES = 2**22
+# Rows that are shuffled together: those of some blocks, drawn at random. A smaller pool
+# is shuffled whole.
+SHUFFLED_ROWS, BLOCK_ROWS = 2**18, 2**10
 
 
 class Batch(NamedTuple):
@@ -102,10 +105,10 @@ class Data:
 
     def fingerprint(self):
         """Return a hash of all rows, labels and coarse labels in their order."""
-        digest = hashlib.sha256(self._hashes().tobytes())
-        digest.update(self.codes.cpu().numpy().tobytes())
+        digest = hashlib.sha256(self._hashes())
+        digest.update(self.codes.cpu().numpy())
         if self.parents is not None:
-            digest.update(self.parents.cpu().numpy().tobytes())
+            digest.update(self.parents.cpu().numpy())
         return digest.hexdigest()
 
     def distinct(self):
@@ -117,23 +120,25 @@ class Data:
     def _hashes(self):
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
-        rows = torch.arange(len(self.codes), device=self.device)
-        for index in rows.split(self._part_size):
-            hashes[index.cpu().numpy()] = row_hashes(self.rows(index))
+        for start in range(0, len(hashes), self._part_size):
+            stop = min(start + self._part_size, len(hashes))
+            rows = self.rows(torch.arange(start, stop, device=self.device))
+            hashes[start:stop] = row_hashes(rows)
         return hashes
 
     @cached_property
     def _mixed(self):
         """Row numbers in the order of their hashes: (n_rows,)."""
         hashes = self._hashes()
-        order = np.argsort(hashes, kind="stable")
         # Equal rows are told apart by their number, or they would stand together.
-        ordered = hashes[order]
-        first = np.r_[True, ordered[1:] != ordered[:-1]]
-        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-        number = (np.arange(len(order)) - start).astype(np.uint64)
-        hashes[order] = scrambled(ordered + number * GOLDEN)
         order = np.argsort(hashes, kind="stable")
+        again = np.r_[False, hashes[order[1:]] == hashes[order[:-1]]]
+        again = np.flatnonzero(again)  # place in that order, of rows seen before
+        first = np.diff(again, prepend=-1) > 1  # the first that equals another
+        first = np.repeat(again[first], np.diff(np.r_[first.nonzero()[0], len(again)]))
+        hashes[order[again]] += (again - first + 1).astype(np.uint64) * GOLDEN
+        del order
+        order = np.argsort(scrambled(hashes), kind="stable")
         return torch.from_numpy(order).to(self.device)
 
 
@@ -142,9 +147,10 @@ class Minibatches:
 
     A step has ``n_labeled = min(batch_size // 2, n)`` of the n labeled rows, drawn
     balanced over the classes, and fills up from a stream of permutations of the pool:
-    the unlabeled rows, or all rows. With every row labeled and a pool of unlabeled
-    rows, the stream runs over the labeled ones. The last step of an epoch is completed
-    from the next permutation.
+    the unlabeled rows, or all rows. Of a pool of more than 2**18 rows, blocks of 1,024
+    are shuffled, and then the rows of 256 blocks at a time. With every row labeled and
+    a pool of unlabeled rows, the stream runs over the labeled ones. The last step of an
+    epoch is completed from the next permutation.
 
     Parameters
     ----------
@@ -158,10 +164,11 @@ class Minibatches:
 
     def __init__(self, y, batch_size, pool="unlabeled", n_past=0):
         self.y = y
-        everything = torch.arange(len(y), device=y.device)
-        labeled = everything[y >= 0]
-        pool = everything if pool == "all" else everything[y < 0]
-        pool = pool[pool >= n_past]
+        labeled = (y >= 0).nonzero()[:, 0]
+        if pool == "all":
+            pool = torch.arange(n_past, len(y), device=y.device)
+        else:
+            pool = n_past + (y[n_past:] < 0).nonzero()[:, 0]
         self.all_labeled = len(pool) == 0
         if self.all_labeled:
             labeled, pool = pool, labeled[labeled >= n_past]
@@ -177,7 +184,13 @@ class Minibatches:
             len(labeled), device=y.device
         ) - starts.repeat_interleave(counts)
         self.classes = classes.double()
-        self.order = pool[:0]
+        self.block = BLOCK_ROWS if len(pool) > SHUFFLED_ROWS else len(pool)
+        self.restart()
+
+    def restart(self):
+        """Have the next draw begin a permutation of the pool."""
+        # rows of the pool to come, and numbers of the blocks after them
+        self.order = self.blocks = self.pool[:0]
 
     def draw(self):
         """Draw one step.
@@ -189,14 +202,29 @@ class Minibatches:
         y : Tensor of shape (n_labeled,) or (n_pool,) if every row is labeled
             Labels of the first rows.
         """
-        if len(self.order) < self.n_pool:
-            shuffled = self.pool[torch.randperm(len(self.pool), device=self.y.device)]
-            self.order = torch.cat([self.order, shuffled])
+        while len(self.order) < self.n_pool:
+            self.order = torch.cat([self.order, self.shuffled()])
         index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
         if self.all_labeled:
             return index, self.y[index]
         index = torch.cat([self.draw_labeled(), index])
         return index, self.y[index[: self.n_labeled]]
+
+    def shuffled(self):
+        """Rows of the next blocks of the pool in random order: (n,).
+
+        The pool may be too large for a second array of its size.
+        """
+        device = self.pool.device
+        if len(self.blocks) == 0:
+            n_blocks = math.ceil(len(self.pool) / self.block)
+            self.blocks = torch.randperm(n_blocks, device=device)
+        n = max(1, SHUFFLED_ROWS // self.block)
+        blocks, self.blocks = self.blocks[:n], self.blocks[n:]
+        within = torch.arange(self.block, device=device)
+        places = (self.block * blocks[:, None] + within).flatten()
+        rows = self.pool[places[places < len(self.pool)]]
+        return rows[torch.randperm(len(rows), device=device)]
 
     def draw_labeled(self):
         """Draw the labeled rows of one step: (n_labeled,)."""

@@ -224,7 +224,7 @@ class Ranks:
             return
         own = np.random.SeedSequence([seed, epoch, self.rank]).generate_state(1)
         reseed(int(own[0]), batches.y.device)
-        batches.order = batches.order[:0]
+        batches.restart()
 
     @contextmanager
     def noting_interrupts(self):

@@ -413,12 +413,11 @@ class DeepEstimator(
                 state = plan.stream.keep(state, plan.data)
             fit._state = map_tensors(torch.Tensor.cpu, state)
         try:
-            proba = fit._predict_proba(plan.rows.X)
+            fit.labels_ = fit._predict(plan.rows.X)
         except _validation.NotFiniteError:  # by the last step: its loss came before
             raise diverged("The trained network is non-finite") from None
         if not all(w.isfinite().all() for w in fit.model_.state_dict().values()):
             raise diverged("The trained network is non-finite")
-        fit.labels_ = fit.classes_[proba.argmax(1)]
         return {
             name: value
             for name, value in vars(fit).items()
@@ -540,12 +539,12 @@ class DeepEstimator(
                 copies[device] = copy.deepcopy(self.model_).to(device)
             return copies[device], device
 
-    def _infer(self, X, function):
+    def _infer(self, X, function, **settings):
         """Apply ``function(model, x)`` to checked rows, scaled: see `_map`."""
         divisor = self._divisor(X)
-        return self._map(X, lambda model, x: function(model, x / divisor))
+        return self._map(X, lambda model, x: function(model, x / divisor), **settings)
 
-    def _map(self, rows, function, argument="X"):
+    def _map(self, rows, function, argument="X", keep=np.asarray):
         """Apply ``function(model, rows)`` in batches of one size.
 
         Parameters
@@ -555,6 +554,8 @@ class DeepEstimator(
             From the module and a (n, n_columns) tensor to a tensor with as many rows.
         argument : str, default="X"
             What the user gave the rows as, for the error if a result is not finite.
+        keep : callable, default=np.asarray
+            From a batch's result to what is kept of it, as many rows.
 
         Returns
         -------
@@ -576,17 +577,21 @@ class DeepEstimator(
                 # one memory layout, whatever the rows had
                 result = function(model, batch.contiguous())[:n].cpu().numpy()
                 _validation.check_result(result, range(start, start + n), argument)
+                result = keep(result)
                 if results is None:
                     # One array to write to: thousands of small ones fragment memory.
                     results = np.empty((n_rows, *result.shape[1:]), result.dtype)
                 results[start : start + n] = result
         return results
 
-    def _predict_proba(self, X):
-        return self._infer(X, lambda model, x: model.predict_proba(x))
+    def _probabilities(self):
+        """Return the function from module and rows to each cluster's probability."""
+        return lambda model, x: model.predict_proba(x)
 
     def _predict(self, X):
-        return self.classes_[self._predict_proba(X).argmax(1)]
+        # never all probabilities at once
+        codes = self._infer(X, self._probabilities(), keep=lambda p: p.argmax(1))
+        return self.classes_[codes]
 
     def _like_input(self, rows):
         """Rows (n, n_features) in the layout that fit saw."""
@@ -645,7 +650,7 @@ class DeepEstimator(
             Columns in the order of ``classes_``.
         """
         fit, X = self._checked(X)
-        return fit._predict_proba(X)
+        return fit._infer(X, fit._probabilities())
 
     def transform(self, X):
         """Features of each row; the class says which.

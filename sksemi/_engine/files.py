@@ -299,7 +299,8 @@ def _check_keys(part, names):
 
 def _check_training(training, module, n_rows, needs=()):
     """Check the state of a training: see `Steps.get_state`."""
-    _check_keys(training, ("epoch", "optimizer", "pool", "order", "rng", *needs))
+    places = ("pool", "order", "blocks")
+    _check_keys(training, ("epoch", "optimizer", *places, "rng", *needs))
     if not isinstance(training["epoch"], Integral) or training["epoch"] < 0:
         raise Damaged(f"its training has epoch={training['epoch']!r}")
     time = training.get("time", 0)
@@ -315,7 +316,7 @@ def _check_training(training, module, n_rows, needs=()):
         _check_keys(moments, ("step", "exp_avg", "exp_avg_sq"))
         for name in ("exp_avg", "exp_avg_sq"):
             _check_array(f"{name} of weight {i}", moments[name], parameters[i])
-    for name in ("pool", "order"):
+    for name in places:
         rows = training[name]
         if not (
             isinstance(rows, np.ndarray)

@@ -131,6 +131,7 @@ class Stream:
         return state | {
             "pool": none,
             "order": none,
+            "blocks": none,
             "remembered": {"x": data.rows(kept), "codes": data.codes[kept]},
         }
 

@@ -90,6 +90,7 @@ class Steps:
             "optimizer": self.optimizer.state_dict(),
             "pool": self.batches.pool,
             "order": self.batches.order,
+            "blocks": self.batches.blocks,
             "rng": get_rng_state(self.device),
         }
 
@@ -109,6 +110,7 @@ class Steps:
             group["lr"] = self.rate
         if torch.equal(state["pool"].to(self.device), self.batches.pool):
             self.batches.order = state["order"].to(self.device)
+            self.batches.blocks = state["blocks"].to(self.device)
         set_rng_state(state["rng"], self.device)
 
 
@@ -220,7 +222,7 @@ def train(
             row["seconds"] = perf_counter() - start
             time += 1 if steps_per_epoch is None else n_steps / steps_per_epoch
             now = steps.get_state(epoch + 1, time) | {"weights": model.state_dict()}
-            now = map_tensors(torch.clone, now)
+            now = map_tensors(torch.clone, now) | {"pool": steps.batches.pool}
             whole, history = now, [*history, row]  # at once, whenever Ctrl-C falls
             if after_epoch is not None and after_epoch(row, whole):
                 break

@@ -346,7 +346,7 @@ class ACOL(nn.Module):
         rng = np.random.RandomState(int(torch.randint(2**31 - 1, ())))
         parents, n_labels = data.parents, self.config.n_labels
         if self.transformations is not None:
-            parents = torch.zeros_like(data.codes)
+            parents = data.codes.new_zeros(1).expand(len(data.codes))
         chosen = self._choose_rows(parents, rng)
         features = np.empty((int(chosen.sum()), self.n_features_out), np.float32)
         of_row = np.empty(len(features), np.int64)
@@ -388,7 +388,8 @@ class ACOL(nn.Module):
         chosen = torch.ones_like(parents, dtype=torch.bool)
         if len(parents) <= _KMEANS_ROWS:
             return chosen
-        present = parents.unique().tolist()  # transformed rows are not clustered
+        # transformed rows are not clustered
+        present = parents.bincount().nonzero()[:, 0].tolist()
         n_each = max(_KMEANS_ROWS // len(present), self.config.n_clusters)
         for p in present:
             own = (parents == p).nonzero()[:, 0].cpu().numpy()

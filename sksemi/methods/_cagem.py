@@ -742,12 +742,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         """Draws that are averaged over."""
         return _validation.check_parameter(self, "n_draws")
 
-    def _predict_proba(self, X):
+    def _probabilities(self):
         noise = self._row_noise(self._n_means())
         classifier = _validation.check_parameter(self, "classifier")
-        return self._infer(
-            X, lambda model, x: model.predict_proba(x, noise.of(x), classifier)
-        )
+        return lambda model, x: model.predict_proba(x, noise.of(x), classifier)
 
     def sample(self, n_samples=1, y=None, z2=None):
         """Draw rows: z2, y from p(y|z2), z1 from p(z1|y, z2), then the mean of p(x|.).

@@ -186,7 +186,7 @@ def check_interruption_of_the_pass_for_labels(name, estimator_orig, n_init):
     for at_end in (False, True):
         est = quick(estimator_orig, n_init=n_init)
         with (
-            interrupted_once(type(est), "_predict_proba", at_end=at_end),
+            interrupted_once(type(est), "_predict", at_end=at_end),
             warns("interrupted by user after 3 whole"),
         ):
             est.fit(X, y_partial)
