@@ -132,14 +132,26 @@ class Data:
         hashes = self._hashes()
         # Equal rows are told apart by their number, or they would stand together.
         order = np.argsort(hashes, kind="stable")
-        again = np.r_[False, hashes[order[1:]] == hashes[order[:-1]]]
-        again = np.flatnonzero(again)  # place in that order, of rows seen before
+        again = []  # places in that order of rows that equal the row before
+        for place in _slices(1, len(order)):
+            before = slice(place.start - 1, place.stop - 1)
+            equal = hashes[order[place]] == hashes[order[before]]
+            again.append(place.start + np.flatnonzero(equal))
+        again = np.concatenate(again)
         first = np.diff(again, prepend=-1) > 1  # the first that equals another
         first = np.repeat(again[first], np.diff(np.r_[first.nonzero()[0], len(again)]))
         hashes[order[again]] += (again - first + 1).astype(np.uint64) * GOLDEN
         del order
-        order = np.argsort(scrambled(hashes), kind="stable")
+        for place in _slices(0, len(hashes)):
+            hashes[place] = scrambled(hashes[place])
+        order = np.argsort(hashes, kind="stable")
         return torch.from_numpy(order).to(self.device)
+
+
+def _slices(start, stop, size=2**16):
+    """Consecutive slices, one at least: for temporary arrays of so many rows."""
+    firsts = range(start, max(stop, start + 1), size)
+    return [slice(first, min(first + size, stop)) for first in firsts]
 
 
 class Minibatches:

@@ -80,14 +80,16 @@ class Augment(nn.Module):
 
 def first_rows(data, encoded):
     """Rows of the first parts, as the encoder sees them: (n, n_features)."""
-    rows, n_rows, enough = [], 0, SPACED_ROWS
+    n_features = data.x.shape[1]
+    enough = min(SPACED_ROWS, max(SPACED_QUERIES, SPACED_VALUES // n_features))
+    rows = torch.empty(min(enough, len(data.codes)), n_features, device=data.device)
+    n = 0
     for part in data.parts():
-        rows.append(encoded(part.x))
-        n_rows += len(part.x)
-        enough = min(enough, max(SPACED_QUERIES, SPACED_VALUES // part.x.shape[1]))
-        if n_rows >= enough:
-            break
-    return torch.cat(rows)[:enough]
+        new = encoded(part.x)[: len(rows) - n]
+        rows[n : n + len(new)] = new
+        n += len(new)
+        if n == len(rows):
+            return rows
 
 
 def neighbor_distance(x, n_queries):

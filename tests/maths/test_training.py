@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from sksemi._engine import data as engine_data
 from sksemi._engine.data import Data, Minibatches
+from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
 from sksemi._engine.training import Loss, evaluate, train
 
 
@@ -34,6 +36,49 @@ def test_the_stream_is_one_permutation_after_another():
     for passed in drawn.split(37):
         assert torch.equal(passed.sort().values, pool)
     assert not torch.equal(drawn[:37], drawn[37:74])
+
+
+@pytest.mark.parametrize("n_unlabeled", [64, 97, 1000])
+def test_a_large_pool_is_shuffled_block_by_block(n_unlabeled, monkeypatch):
+    """Still every row once a pass; rows of few blocks at a time, in random order."""
+    monkeypatch.setattr(engine_data, "SHUFFLED_ROWS", 50)
+    monkeypatch.setattr(engine_data, "BLOCK_ROWS", 10)
+    torch.manual_seed(0)
+    y = make_y(n_unlabeled, 3, 3)
+    batches = Minibatches(y, 16)
+    n_rows, longest = 0, 0
+    drawn = []
+    while n_rows < 3 * n_unlabeled:
+        drawn.append(batches.draw()[0][6:])
+        n_rows += len(drawn[-1])
+        longest = max(longest, len(batches.order))
+    assert longest < 50 + 10  # so much is ready, and no more
+    pool = (y < 0).nonzero()[:, 0]
+    passes = torch.cat(drawn)[: 3 * n_unlabeled].split(n_unlabeled)
+    place = torch.full((len(y),), -1)
+    place[pool] = torch.arange(n_unlabeled)
+    for passed in passes:
+        assert torch.equal(passed.sort().values, pool)
+        blocks = [len(some.unique()) for some in (place[passed] // 10).split(50)]
+        assert max(blocks) == 5 or n_unlabeled % 10  # a short one moves the rest
+        steps = place[passed].diff()
+        assert (steps == 1).float().mean() < 0.2  # else a block would be in order
+    assert not torch.equal(passes[0], passes[1])
+
+
+def test_order_of_rows_by_value():
+    """As by the definition: scrambled hash and number among equal rows."""
+    x = torch.randint(3, (200, 3), generator=torch.Generator().manual_seed(0)).float()
+    for rows in (x, torch.rand(50, 3), torch.ones(9, 3), x[:1]):
+        hashes = row_hashes(rows)
+        seen, keys = {}, []
+        for value in hashes.tolist():
+            seen[value] = number = seen.get(value, -1) + 1
+            keys.append((value + number * int(GOLDEN)) % 2**64)
+        expected = np.argsort(scrambled(np.array(keys, np.uint64)), kind="stable")
+        parts = list(Data(rows, torch.full((len(rows),), -1), 1.0).parts())
+        index = torch.cat([part.index for part in parts])
+        np.testing.assert_array_equal(index, expected)
 
 
 @pytest.mark.parametrize("batch_size", [2, 7, 20, 500])
@@ -225,6 +270,33 @@ def test_a_pool_of_all_rows_that_all_have_labels():
     index, labels = Minibatches(y, 8, pool="all").draw()
     assert len(index) == 8
     assert torch.equal(y[index[:4]], labels)
+
+
+class Rows(Mean):
+    """Of any number of rows."""
+
+    def before_epoch(self, data, epoch):
+        pass
+
+    def after_training(self, data):
+        pass
+
+
+def test_a_pass_in_blocks_goes_on_where_it_was(monkeypatch):
+    monkeypatch.setattr(engine_data, "SHUFFLED_ROWS", 50)
+    monkeypatch.setattr(engine_data, "BLOCK_ROWS", 10)
+    X, y = torch.rand(300, 2), make_y(294, 3, 3)
+    settings = SETTINGS | {"batch_size": 21}
+    torch.manual_seed(0)
+    whole = Rows()
+    train(whole, Data(X, y, 1.0), max_iter=5, **settings)
+    torch.manual_seed(0)
+    halves = Rows()
+    state, _ = train(halves, Data(X, y, 1.0), max_iter=2, **settings)
+    assert 0 < len(state["blocks"]) < 30
+    train(halves, Data(X, y, 1.0), max_iter=3, **settings, state=state)
+    for a, b in zip(whole.parameters(), halves.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_learning_rate_is_read_each_epoch():
