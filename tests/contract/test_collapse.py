@@ -16,7 +16,7 @@ from sklearn.datasets import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from sksemi import CatVAEClusterer
+from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi._engine.collapse import apart_from_labels
 from sksemi._engine.data import Data
 from sksemi._nn.networks import Units
@@ -59,6 +59,16 @@ def test_what_is_told_is_so(Estimator, n_clusters):
     est, message = told(Estimator, X, n_clusters=n_clusters, max_iter=20)
     n_empty = n_clusters - len(set(est.labels_))
     assert (f"{n_empty} of {n_clusters} clusters have no" in message) == (n_empty > 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
+def test_more_clusters_than_rows_can_fill(Estimator):
+    X, _ = make_blobs(2000, centers=10, n_features=8, random_state=0)
+    est, message = told(Estimator, X, n_clusters=1000, max_iter=20)
+    n_empty = 1000 - len(set(est.labels_))
+    assert n_empty > 0
+    assert f"{n_empty} of 1000 clusters have no" in message
 
 
 @pytest.mark.parametrize("Estimator", having("sample"))
