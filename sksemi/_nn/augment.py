@@ -110,10 +110,13 @@ def neighbor_distance(x, n_queries):
     # exact differences: far from 0, products lose what is left of a distance
     center = x.mean(0)
     queries = (x[:n_queries] - center).double()
-    # some rows at a time, as doubles take twice their memory
-    parts = [torch.cdist(queries, (p - center).double()) for p in x.split(n_queries)]
-    equal = 1e-6 * max(distance.max() for distance in parts)
-    nearest = [d.masked_fill_(d <= equal, torch.inf).min(1).values for d in parts]
+
+    def distances():  # twice, some rows at a time: all of them are much memory
+        for rows in x.split(n_queries):
+            yield torch.cdist(queries, (rows - center).double())
+
+    equal = 1e-6 * max(d.max() for d in distances())
+    nearest = [d.masked_fill_(d <= equal, torch.inf).min(1).values for d in distances()]
     nearest = torch.stack(nearest).min(0).values
     nearest = nearest[nearest.isfinite()]
     if len(nearest) == 0:
