@@ -331,9 +331,10 @@ Tables
 
 Our classes with default parameters beside what a user would try first, by
 ``examples/benchmarks/tables.py``, whose first lines are the protocol: standardized
-columns, at most 5,000 rows, 60 % of them for training, test accuracy; splits and label
-draws: {seeds}. Rank is the mean rank over the sets that every method has, 1 the best.
-Seconds are a fit's mean, on {machine}. The lines are
+columns, at most 5,000 rows, 60 % of them for training, test accuracy. Figures are means
+over splits and draws of labels (seeds). Rank is the mean rank over the sets that every
+method has, 1 the best. Seconds are a fit's mean processor time, on one thread of a
+machine that did other work ({machine}). The lines are
 ``examples/papers/results/tables.jsonl``.
 
 Defaults were chosen on validation rows of the development sets; the confirming sets
@@ -409,8 +410,10 @@ def section(lines, labels, half):
             ]
         )
     title = f"{half.capitalize()} sets"
+    n_seeds = len({line["seed"] for line in lines})
     parts = [
         f"{title}\n{'-' * len(title)}",
+        f"Seeds: {n_seeds}.",
         table(["method", *sets, "mean", "rank", "seconds"], body),
     ]
     others = LABELS_ALONE if labels else {"k-means": None}
@@ -435,9 +438,8 @@ def render(source, page):
     ]
     if not lines:
         sys.exit(f"{source} has no line of a run with defaults, scored on test rows.")
-    seeds = sorted({line["seed"] for line in lines})
-    machine = "; ".join(sorted({line["machine"] for line in lines}))
-    parts = [INTRODUCTION.format(seeds=len(seeds), machine=machine)]
+    machine = "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
+    parts = [INTRODUCTION.format(machine=machine)]
     for labels in sorted({line["labels"] for line in lines}):
         title = f"{labels} labels a class" if labels else "Without labels"
         parts.append(f"{title}\n{'=' * len(title)}\n")
