@@ -679,6 +679,11 @@ def figures():
     result["acol-usps"] = mean_sd(full)
     parents = [x["acc"] for x in read("acol") if matches(x, acol("mnist", real=True))]
     result["acol-mnist-parents"] = mean_sd(parents)
+    for labels in (5, 10):
+        means, n_tables = table_means(QUOTED, labels)
+        result[f"tables-{labels}"] = str(n_tables)
+        for method, accuracy in means.items():
+            result[f"tables-{labels}-{slug(method)}"] = f"{accuracy:.3f}"
     for model, runs in read("likelihood")[-1]["figures"].items():
         name = f"cagem-digits-{model.split()[0]}"
         result[name] = mean_sd([run["importance_weighted"] for run in runs])
@@ -702,6 +707,16 @@ README_ROWS = [
     ("`SelfTrainingClassifier` on an SVC", "selftraining-svc", "SelfTraining (SVC)"),
     ("`SVC` on the labels alone", "svc", "SVC"),
     ("`KMeans`", "k-means", ""),
+]
+
+
+# methods of tables.jsonl that pages quote
+QUOTED = [
+    "GMVAEClusterer",
+    "CatVAEClusterer",
+    "LogisticRegression",
+    "SVC",
+    "LabelSpreading (knn)",
 ]
 
 
