@@ -829,7 +829,13 @@ def check_classes(y, classes, n_samples):
 
 
 def check_y_score(y, n_samples):
-    """Labels to score against, and which rows have one: see `check_y`."""
+    """Labels to score against, and which rows have one: see `check_y`.
+
+    Strings need no room for -1 here.
+    """
+    listed = isinstance(y, list | tuple) and any(isinstance(v, str) for v in y)
+    if listed or str(getattr(y, "dtype", "")).startswith(("str", "<U")):
+        y = np.asarray(y, dtype=object)
     codes, labels = check_y(y, n_samples)
     labeled = codes >= 0
     if not labeled.any():

@@ -310,9 +310,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         check_is_fitted(self)
         if -1 not in self.classes_.tolist():
             y = column_or_1d(y)
-            labeled, y = _validation.check_y_score(
-                y.astype(object) if y.dtype.kind == "U" else y, len(y)
-            )
+            labeled, y = _validation.check_y_score(y, len(y))
             if not labeled.any():
                 return float("nan")
             X = _validation.safe_indexing(X, np.flatnonzero(labeled))

@@ -82,10 +82,11 @@ def _clusters(estimator, label_counts):
         )
     if not found:
         return [], []
-    remedies = [
-        "fewer clusters (n_clusters)",
-        "features of equal scale (StandardScaler)",
-    ]
+    remedies = ["fewer clusters (n_clusters)"]
+    if getattr(estimator, "_config", {}).get("likelihood", "gaussian") == "gaussian":
+        remedies.append("features of equal scale (StandardScaler)")
+    else:
+        remedies.append('likelihood="gaussian" for a table with values in [0, 1]')
     if estimator._n_labels < len(classes):
         remedies.append("labels for some rows of each cluster")
     return found, [*remedies, "several starts (n_init)"]

@@ -459,7 +459,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     Notes
     -----
-    Differences from the paper, all but the first of them parameters: q(z|x, y) is
+    The main differences from the paper, all but the first parameters: q(z|x, y) is
     measured from the mean of p(z|y), whose clusters start apart; pixels are summed, not
     averaged, so that z stays in use; the weights of the other terms are raised to
     balance this; rows are shifted and noised in training.

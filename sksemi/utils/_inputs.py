@@ -281,7 +281,9 @@ def check_string_labels(name, estimator_orig):
     codes = quick(estimator_orig, n_clusters=12).fit(X, y_partial)
     assert codes.classes_.tolist() == list(range(12))
     np.testing.assert_array_equal(est.labels_, est.classes_[codes.labels_])
-    assert est.score(X, names[y]) == codes.score(X, y)
+    expected = codes.score(X, y)
+    for true in (names[y], names[y].astype(str), names[y].tolist()):
+        assert est.score(X, true) == expected
 
 
 def check_sparse_label_values_and_new_clusters(name, estimator_orig):

@@ -303,8 +303,11 @@ def test_remedies_for_labels_work(Estimator, case):
     y, message, remedy = LABELS[case]
     with pytest.raises(ValueError, match=f"(?s)y .*{message}"):
         small(Estimator).fit(X, y)
-    with pytest.raises(ValueError, match=f"(?s)y .*{message}"):
-        fitted(Estimator).score(X, y)
+    if "(strings)" in message.replace("\\", ""):  # room for -1 is of use in fit alone
+        assert fitted(Estimator).score(X, y) == fitted(Estimator).score(X, remedy(y))
+    else:
+        with pytest.raises(ValueError, match=f"(?s)y .*{message}"):
+            fitted(Estimator).score(X, y)
     est = small(Estimator).fit(X, remedy(y))
     assert len(est.classes_) == 3
     assert "-1" not in est.classes_.tolist()
