@@ -14,6 +14,7 @@ from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
 # Rows of a part, fewer where they are so wide that a part would have more values.
 PART_SIZE = 1024
 PART_VALUES = 2**22
+HASHED_VALUES = 2**18  # fewer, as hashing takes several arrays of this size
 # Rows that are shuffled together: those of some blocks, drawn at random. A smaller pool
 # is shuffled whole.
 SHUFFLED_ROWS, BLOCK_ROWS = 2**18, 2**10
@@ -120,10 +121,10 @@ class Data:
     def _hashes(self):
         """Hash of each row's values as float32: (n_rows,)."""
         hashes = np.empty(len(self.codes), np.uint64)
-        for start in range(0, len(hashes), self._part_size):
-            stop = min(start + self._part_size, len(hashes))
-            rows = self.rows(torch.arange(start, stop, device=self.device))
-            hashes[start:stop] = row_hashes(rows)
+        size = min(PART_SIZE, max(1, HASHED_VALUES // max(1, self.x.shape[1])))
+        for place in _slices(0, len(hashes), size):
+            index = torch.arange(place.start, place.stop, device=self.device)
+            hashes[place] = row_hashes(self.rows(index))
         return hashes
 
     @cached_property
@@ -133,7 +134,7 @@ class Data:
         # Equal rows are told apart by their number, or they would stand together.
         order = np.argsort(hashes, kind="stable")
         again = []  # places in that order of rows that equal the row before
-        for place in _slices(1, len(order)):
+        for place in _slices(1, len(order), 2**16):
             before = slice(place.start - 1, place.stop - 1)
             equal = hashes[order[place]] == hashes[order[before]]
             again.append(place.start + np.flatnonzero(equal))
@@ -142,13 +143,13 @@ class Data:
         first = np.repeat(again[first], np.diff(np.r_[first.nonzero()[0], len(again)]))
         hashes[order[again]] += (again - first + 1).astype(np.uint64) * GOLDEN
         del order
-        for place in _slices(0, len(hashes)):
+        for place in _slices(0, len(hashes), 2**16):
             hashes[place] = scrambled(hashes[place])
         order = np.argsort(hashes, kind="stable")
         return torch.from_numpy(order).to(self.device)
 
 
-def _slices(start, stop, size=2**16):
+def _slices(start, stop, size):
     """Consecutive slices, one at least: for temporary arrays of so many rows."""
     firsts = range(start, max(stop, start + 1), size)
     return [slice(first, min(first + size, stop)) for first in firsts]
