@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sksemi import GMVAEClusterer
+from sksemi.utils import check_estimator
 from tests.contract.estimators import ESTIMATORS, quick
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,6 +33,16 @@ def test_overhead_ends_with_its_ratio(tmp_path):
     lines = run("benchmarks/overhead.py", "--quick", "--rows", "400", folder=tmp_path)
     assert re.fullmatch(r"ratio \d+\.\d{3}", lines[-1])
     assert sum(line.startswith("bare loop") for line in lines) == 3
+
+
+@pytest.mark.slow
+def test_own_method_keeps_the_contract(tmp_path, monkeypatch):
+    lines = run("own_method.py", folder=tmp_path)
+    assert [line.split(":")[0] for line in lines] == ["0 labels", "50 labels"]
+    monkeypatch.syspath_prepend(EXAMPLES)
+    own = importlib.import_module("own_method")
+    results = check_estimator(own.InformationClusterer())
+    assert {result["status"] for result in results} == {"passed"}
 
 
 def test_results_are_summarized():
