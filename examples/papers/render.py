@@ -706,6 +706,7 @@ README_ROWS = [
     ('`LabelSpreading(kernel="knn")`', "labelspreading-knn", "LabelSpreading (knn)"),
     ("`SelfTrainingClassifier` on an SVC", "selftraining-svc", "SelfTraining (SVC)"),
     ("`SVC` on the labels alone", "svc", "SVC"),
+    ("`LogisticRegression` on them", "logisticregression", "LogisticRegression"),
     ("`KMeans`", "k-means", ""),
 ]
 
