@@ -722,12 +722,13 @@ QUOTED = [
 
 
 def table_means(methods, labels=10):
-    """Mean test accuracy over the tables that all methods have, and their number."""
+    """Mean test accuracy over the confirming tables that all have, and their number."""
     accuracy = by(
         [
             x
             for x in read("tables")
             if x["labels"] == labels
+            and x["half"] == "confirming"
             and x["scored_on"] == "test"
             and not x["changed"]
             and "accuracy" in x

@@ -114,12 +114,16 @@ def test_readme_has_tables_once_there_are_lines(monkeypatch):
     def read(name):
         if name != "tables":
             return original(name)
-        run = {"labels": 10, "scored_on": "test", "changed": ""}
+        run = {"labels": 10, "scored_on": "test", "changed": "", "half": "confirming"}
         return [
             run | {"method": method, "set": name, "accuracy": accuracy}
             for *_, method in render.README_ROWS
             for name, accuracy in (("wine", 0.5), ("wine", 0.7), ("splice", 0.8))
-        ] + [run | {"method": "SVC", "set": "magic", "accuracy": 0.1}]
+        ] + [
+            run | {"method": "SVC", "set": "magic", "accuracy": 0.1},
+            run
+            | {"method": "SVC", "set": "wine", "accuracy": 0, "half": "development"},
+        ]
 
     original = render.read
     monkeypatch.setattr(render, "read", read)
