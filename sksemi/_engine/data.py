@@ -181,7 +181,7 @@ class Minibatches:
         if pool == "all":
             pool = torch.arange(n_past, len(y), device=y.device)
         else:
-            pool = n_past + (y[n_past:] < 0).nonzero()[:, 0]
+            pool = (y[n_past:] < 0).nonzero()[:, 0].add_(n_past)
         self.all_labeled = len(pool) == 0
         if self.all_labeled:
             labeled, pool = pool, labeled[labeled >= n_past]

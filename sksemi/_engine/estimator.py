@@ -589,9 +589,10 @@ class DeepEstimator(
         return lambda model, x: model.predict_proba(x)
 
     def _predict(self, X):
-        # never all probabilities at once
-        codes = self._infer(X, self._probabilities(), keep=lambda p: p.argmax(1))
-        return self.classes_[codes]
+        def codes(proba):  # never all probabilities at once
+            return proba.argmax(1).astype(np.int32)
+
+        return self.classes_[self._infer(X, self._probabilities(), keep=codes)]
 
     def _like_input(self, rows):
         """Rows (n, n_features) in the layout that fit saw."""
