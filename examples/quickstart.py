@@ -22,6 +22,7 @@ from sklearn.svm import SVC
 
 from sksemi import GMVAEClusterer
 from sksemi.datasets import mask_labels
+from sksemi.inspection import ReconstructionDisplay, SampleGridDisplay
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -62,29 +63,10 @@ print(f"  LabelSpreading (knn)    {spreading.score(flat_test, y_test):.3f}")
 print(f"  SelfTraining (SVC)      {self_training.score(flat_test, y_test):.3f}")
 print(f"  SVC on the labels alone {svc.score(flat_test, y_test):.3f}")
 
-# ten drawn digits a class; beside them test digits over their reconstructions
-drawn, _ = gmvae.sample(100, y=np.repeat(gmvae.classes_, 10))
-shown = np.concatenate([X_test[y_test == k][:2] for k in gmvae.classes_])
-pairs = np.stack([shown, gmvae.reconstruct(shown)], axis=1).reshape(10, 4, 8, 8)
-
-
-def mosaic(grid):
-    """Put a (rows, columns, 8, 8) grid into one image, a pixel of margin between."""
-    grid = np.pad(grid, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=0.5)
-    return np.concatenate(np.concatenate(grid, axis=1), axis=1)
-
-
-figure, axes = plt.subplots(
-    1, 2, figsize=(9, 6.4), width_ratios=[10, 4], layout="constrained"
-)
-titles = ["Drawn, a class a row", "Test digits, each with\nits reconstruction"]
-for ax, grid, title in zip(
-    axes, [drawn.reshape(10, 10, 8, 8), pairs], titles, strict=True
-):
-    ax.imshow(mosaic(grid), cmap="gray_r", vmin=0, vmax=1)
-    ax.set_title(title)
-    ax.set_xticks([])
-    ax.set_yticks(9 * np.arange(10) + 3.5, gmvae.classes_)
-    ax.tick_params(length=0)
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
+SampleGridDisplay.from_estimator(gmvae, ax=axes[0])
+ReconstructionDisplay.from_estimator(gmvae, X_test, n_samples=50, ax=axes[1])
+axes[0].set_title("drawn, a class a row")
+axes[1].set_title("test digits above their reconstructions")
 figure.savefig(args.output, dpi=120)
 print(f"Picture: {args.output}")
