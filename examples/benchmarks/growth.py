@@ -147,12 +147,13 @@ def plot(path):
             if own:
                 x, times, memory = zip(*own, strict=True)
                 axes[0, column].loglog(x, times, "o-", label=method)
-                axes[1, column].loglog(x, memory, "o-", label=method)
+                axes[1, column].semilogx(x, memory, "o-", label=method)
         axes[1, column].set_xlabel(name)
     axes[0, 0].set_ylabel("fit, µs per row and epoch")
     axes[1, 0].set_ylabel("memory of fit, MB")
+    axes[1, 0].set_ylim(bottom=0)
     axes[0, 0].legend(frameon=False)
-    plt.savefig(path)
+    plt.savefig(path, dpi=80)
 
 
 def main():

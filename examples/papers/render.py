@@ -594,6 +594,39 @@ FEW_COLUMNS_TRIALS = (
 )
 
 
+def growth_page():
+    """Page of examples/benchmarks/growth.py."""
+    lines = read("growth")
+    rows = []
+    for line in sorted(lines, key=lambda x: tuple(map(str, x["setting"].values()))):
+        setting = line["setting"]
+        rows.append(
+            [
+                *(f"{setting[name]:,}" for name in ("rows", "clusters", "labels")),
+                f"{setting['dtype']}, {setting['in']}",
+                f"{line['fit_us_per_row_and_epoch']:,.0f}",
+                f"{line['predict_us_per_row']:.1f}",
+                str(line["fit_mb"]),
+            ]
+        )
+    rows.sort(key=lambda row: [int(n.replace(",", "")) for n in row[:3]] + row[3:])
+    machines = sorted({line["machine"].split(",")[0] for line in lines})
+    header = ["rows", "clusters", "labels", "values", "fit, us", "predict, us", "MB"]
+    return joined(
+        head_of("growth"),
+        title("Growth", "="),
+        f"""How time and memory of GMVAEClusterer grow: rows of 784 columns, in memory
+or in a mapped file, one hidden layer of 128, batches of 200, two epochs, one thread of
+a machine that did other work ({", ".join(machines)}); one run each. Microseconds of
+processor time are per row, those of fit per row and epoch; memory is that above the
+start of fit, without a mapped file's pages.""",
+        "Runs: ``examples/papers/results/growth.jsonl``, by::\n\n    "
+        "python examples/benchmarks/growth.py\n    "
+        "python examples/benchmarks/growth.py --compare --rows 60000 1000000",
+        table(header, rows),
+    )
+
+
 def trials_page():
     """Page of the trials that decided the defaults on tables."""
     lines = [x for x in read("tables-trials") if x["labels"] == "10 labels a class"]
@@ -769,6 +802,7 @@ def pages():
     result = {PAGES / f"{page.script}.rst": paper_page(page) for page in PAPERS}
     result[PAGES / "digits.rst"] = digits_page()
     result[PAGES / "latency.rst"] = latency_page()
+    result[PAGES / "growth.rst"] = growth_page()
     result[PAGES / "trials.rst"] = trials_page()
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)

@@ -19,7 +19,7 @@ NEARLY_ALL = 0.95
 # Rows, labeled and not, that a linear model of the labels is tried on, fewer where they
 # are wide; the standard errors by which predictions may disagree more with it than it
 # errs, and the fraction of its accuracy that agreement may fall to.
-JUDGED_ROWS, JUDGED_VALUES, FEWEST = 2_000, 2**21, 200
+JUDGED_ROWS, JUDGED_VALUES, FEWEST = 2_000, 2**19, 200
 FAR, MUCH = 3.5, 0.75
 FOLDS = 5
 
