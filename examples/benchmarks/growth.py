@@ -151,7 +151,7 @@ def plot(path):
         axes[1, column].set_xlabel(name)
     axes[0, 0].set_ylabel("fit, µs per row and epoch")
     axes[1, 0].set_ylabel("memory of fit, MB")
-    axes[1, 0].set_ylim(bottom=0)
+    axes[1, 0].set_ylim(0, 1.1 * max(line["fit_mb"] for line in lines))
     axes[0, 0].legend(frameon=False)
     plt.savefig(path, dpi=80)
 
