@@ -222,7 +222,8 @@ def train(
             row["seconds"] = perf_counter() - start
             time += 1 if steps_per_epoch is None else n_steps / steps_per_epoch
             now = steps.get_state(epoch + 1, time) | {"weights": model.state_dict()}
-            now = map_tensors(torch.clone, now) | {"pool": steps.batches.pool}
+            pool = now.pop("pool")  # as long as the rows, and never changed
+            now = map_tensors(torch.clone, now) | {"pool": pool}
             whole, history = now, [*history, row]  # at once, whenever Ctrl-C falls
             if after_epoch is not None and after_epoch(row, whole):
                 break

@@ -89,7 +89,8 @@ def first_rows(data, encoded):
         rows[n : n + len(new)] = new
         n += len(new)
         if n == len(rows):
-            return rows
+            break
+    return rows
 
 
 def neighbor_distance(x, n_queries):
