@@ -1,4 +1,4 @@
-"""Pages of docs/results and the table of README, from the lines under results/.
+"""Pages of docs/results and tables of other pages, from the lines under results/.
 
     python examples/papers/render.py
 
@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "results"
 BEGIN, END = "<!-- rendered: digits -->", "<!-- end -->"
+MARKS = re.compile(r"(^\.\. rendered: (\S+)\n\n).*?(^\.\. end\n)", re.M | re.S)
 
 
 def read(name):
@@ -29,7 +30,8 @@ def read(name):
 
 
 def table(header, rows):
-    """Make a simple table of reStructuredText."""
+    """Make a simple table of reStructuredText; what a row lacks is left empty."""
+    rows = [row + [r"\ "] * (len(header) - len(row)) for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = " ".join("=" * width for width in widths)
     lines = [
@@ -673,7 +675,205 @@ def trials_table(lines, sets):
     return table(["class", "changed", "epochs", *sets.values()], rows)
 
 
-# ------------------------------------------------------- figures in other pages
+# -------------------------------------------- tables and figures in other pages
+
+
+def area(runs, score):
+    """Mean over the classes left out and, if there are several, the least, as text."""
+    values = [x["areas"][score] for x in runs]
+    mean, least = (f"{v:.3f}".removeprefix("0") for v in (np.mean(values), min(values)))
+    return mean if len(values) == 1 else f"{mean} ({least})"
+
+
+NOVELTY_SETS = {  # labels per class of the fits
+    "digits": 5,
+    "breast cancer": 5,
+    "wine": 5,
+    "fashion": 10,
+}
+NOVELTY_SCORES = {
+    '``criterion="features"``': "k-NN, features",
+    '``criterion="density"``': "score_samples",
+    "squared reconstruction error": "reconstruction",
+    "largest probability": "largest probability",
+    "LocalOutlierFactor, features": "LocalOutlierFactor, features",
+    "*on the rows themselves:*": None,
+    "k-NN distance": "k-NN, rows",
+    "LocalOutlierFactor": "LocalOutlierFactor",
+    "IsolationForest": "IsolationForest",
+}
+
+
+def novelty_table():
+    """Areas under the ROC curve of examples/benchmarks/novelty.py."""
+    lines = by(read("novelty"), "set", "labels", "method")
+    rows = []
+    for name, score in NOVELTY_SCORES.items():
+        rows.append([name])
+        for of, labels in NOVELTY_SETS.items() if score else ():
+            runs = lines[of, labels, "GMVAEClusterer"] + lines[of, 0, "baselines"]
+            rows[-1].append(area([x for x in runs if score in x["areas"]], score))
+    return table(["score", *(s.replace("fash", "Fash") for s in NOVELTY_SETS)], rows)
+
+
+N_CLUSTERS = {
+    "silhouette": "wide, silhouette",
+    "Calinski-Harabasz": "wide, calinski_harabasz",
+    "Davies-Bouldin": "wide, davies_bouldin",
+    "*on the rows themselves:*": None,
+    "k-means, silhouette": "k-means, silhouette",
+    "k-means, Calinski-Harabasz": "k-means, calinski_harabasz",
+    "GaussianMixture, BIC": "GaussianMixture, BIC",
+}
+
+
+def misses(criterion):
+    """Mean distance of the number found from the true one, by set, and the seeds."""
+    runs = [x for x in read("n_clusters") if x["method"] == "GMVAEClusterer"]
+    sets = by([x for x in runs if criterion in x["found"]], "set", "true")
+    gaps = {
+        of: np.mean([abs(x["found"][criterion] - x["true"]) for x in own])
+        for of, own in sorted(
+            sets.items(), key=lambda x: (x[0][0][:5] != "blobs", x[0][1])
+        )
+    }
+    return gaps, min(len(own) for own in sets.values())
+
+
+def n_clusters_table():
+    """Misses of examples/benchmarks/n_clusters.py."""
+    rows = []
+    for name, criterion in N_CLUSTERS.items():
+        if not criterion:
+            rows.append([name])
+            continue
+        gaps, seeds = misses(criterion)
+        values = [np.mean(list(gaps.values())), *gaps.values()]
+        rows.append([name, str(seeds), *(f"{value:.1f}" for value in values)])
+    header = [f"{name.rstrip('0123456789')}, {k}" for name, k in gaps]
+    return table(["criterion", "seeds", "mean", *header], rows)
+
+
+STRATEGIES = {
+    "random": "random",
+    "auto": "auto",
+    "typiclust": "typiclust",
+    "coreset": "coreset",
+    "margin": "margin",
+    "weighted k-means": "(tried) k-means weighted by doubt",
+    "doubtful clusters": "(tried) clusters by doubt",
+    "the same + 0.1": "(tried) clusters by doubt + 0.1",
+}
+
+
+def active_learning_table(name, digits=1):
+    """Make a table of the errors of examples/benchmarks/active_learning.py on a set."""
+    lines = [x for x in read("active_learning") if x["set"] == name]
+    budgets = sorted({x["labels"] for x in lines})
+    errors = by(lines, "strategy", "labels")
+    rows = []
+    for shown, strategy in STRATEGIES.items():
+        runs = [[x["error"] for x in errors[strategy, n]] for n in budgets]
+        draws = sorted({len(values) for values in runs})
+        if draws[-1]:
+            text = " to ".join(str(n) for n in (draws[0], draws[-1]))
+            rows.append(
+                [
+                    shown,
+                    str(draws[0]) if len(draws) == 1 else text,
+                    *(mean_sd(values, digits) if values else r"\-" for values in runs),
+                ]
+            )
+    return table(["labels", "draws", *map(str, budgets)], rows)
+
+
+def classes_seen(strategy, labels):
+    """Range of the number of classes that have a label on digits, as text."""
+    seen = [
+        x["classes_seen"]
+        for x in read("active_learning")
+        if (x["set"], x["strategy"], x["labels"]) == ("digits", strategy, labels)
+    ]
+    return f"{min(seen)} to {max(seen)}"
+
+
+def usps_runs():
+    """Runs of ACOL's defaults on all images of USPS."""
+    runs = [x for x in read("acol") if matches(x, acol("usps", full=True))]
+    return [x for x in runs if not x["changed"]]
+
+
+def consistency_table():
+    """What ACOL's figures without labels were in clusterings that went wrong."""
+    noted = [
+        row | {"epoch": k + 1}
+        for x in usps_runs()
+        for k, row in enumerate(x["history"])
+        if "acc" in row
+    ]
+    rows = []
+    for name, low, high in (("below 90 %", 0, 90), ("90 % and above", 90, 101)):
+        some = [row for row in noted if low <= row["acc"] < high]
+        cells = [
+            f"{min(values):.{digits}f} to {max(values):.{digits}f}"
+            for figure, digits in (
+                ("acc", 1),
+                ("purity", 1),
+                ("consistency", 2),
+                ("explained", 2),
+                ("margin", 2),
+            )
+            if (values := [row[figure] for row in some])
+        ]
+        rows.append([name, str(len(some)), *cells])
+    names = ["accuracy, %", "purity, %", "consistency", "explained", "margin"]
+    return table(["clusterings", "number", *names], rows)
+
+
+Z2_RUNS = {
+    "K = 10, 100 labels": (10, "warm_up=10 categorical_weight=2 n_draws=1"),
+    "K = 1": (1, "warm_up=10 n_draws=1 batch_size=100"),
+}
+
+
+def z2_table():
+    """CaGeM and a plain VAE seed by seed, after as many epochs as both have."""
+    runs = {
+        (x["seed"], name): x
+        for x in read("cagem")
+        for name, (clusters, changed) in Z2_RUNS.items()
+        if x["parameters"]["n_clusters"] == clusters and x["changed"] == changed
+    }
+    rows = []
+    for seed in sorted({seed for seed, _ in runs}):
+        epochs = min(runs[seed, name]["epochs"] for name in Z2_RUNS)
+        for name in Z2_RUNS:
+            x = runs[seed, name]
+            row = x["history"][epochs - 1]
+            figures = [
+                f"{row[key]:.1f}"
+                for key in ("active_z2", "kl_z2", "kl_z1", "kl_y", "reconstruction")
+            ]
+            ended = x["epochs"] == epochs
+            bound = f"{x['importance_weighted_bound']:.2f}" if ended else r"\-"
+            rows.append([str(seed), str(epochs), name, *figures, bound])
+    names = ["active z2", "KL(z2)", "KL(z1)", "KL(y)", "reconstruction", "test images"]
+    return table(["seed", "epochs", "model", *names], rows)
+
+
+TABLES = {
+    "consistency": consistency_table,
+    "z2": z2_table,
+    "novelty": novelty_table,
+    "n-clusters": n_clusters_table,
+    "active-learning": lambda: active_learning_table("digits"),
+    "active-learning-breast-cancer": lambda: active_learning_table("breast cancer"),
+}
+
+
+def filled(text):
+    """Text of a page with the tables of the lines between its marks."""
+    return MARKS.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}\n\n{m[3]}", text)
 
 
 def slug(method):
@@ -707,9 +907,13 @@ def figures():
     ).items():
         values = [x["error" if labels else "acc"] for x in lines]
         result[f"{slug(method)}-{dataset}-{labels}"] = mean_sd(values)
-    full = [x for x in read("acol") if matches(x, acol("usps", full=True))]
-    full = [x["acc"] for x in full if not x["changed"]]
-    result["acol-usps"] = mean_sd(full)
+    result["acol-usps"] = mean_sd([x["acc"] for x in usps_runs()])
+    early = [x["history"][199] for x in usps_runs()]
+    result["acol-usps-200"] = ", ".join(f"{row['acc']:.1f}" for row in early)
+    printed = next(x for x in read("acol") if x["changed"] == "frobenius_of=B")
+    result["acol-usps-printed"] = f"{printed['acc']:.1f}"
+    for name, row in (("", early[0]), ("-printed", printed["history"][199])):
+        result[f"acol-cross-entropy{name}"] = f"{row['cross_entropy']:.2f}"
     parents = [x["acc"] for x in read("acol") if matches(x, acol("mnist", real=True))]
     result["acol-mnist-parents"] = mean_sd(parents)
     for labels in (5, 10):
@@ -717,9 +921,46 @@ def figures():
         result[f"tables-{labels}"] = str(n_tables)
         for method, accuracy in means.items():
             result[f"tables-{labels}-{slug(method)}"] = f"{accuracy:.3f}"
-    for model, runs in read("likelihood")[-1]["figures"].items():
+    result["novelty-unlabeled-features"], result["novelty-unlabeled-density"] = (
+        area(
+            [
+                x
+                for x in read("novelty")
+                if x["set"] == "digits"
+                and x["method"] == "GMVAEClusterer"
+                and not x["labels"]
+            ],
+            score,
+        )
+        for score in ("k-NN, features", "score_samples")
+    )
+    own = np.mean(list(misses("own, silhouette")[0].values()))
+    result["n-clusters-own-mean"] = f"{own:.1f}"
+    found = {
+        of: sorted(x["found"]["wide, silhouette"] for x in runs)
+        for of, runs in by(read("n_clusters"), "set", "method").items()
+    }
+    on_digits = found["digits", "GMVAEClusterer"]
+    result["n-clusters-digits"] = f"{on_digits[0]} to {on_digits[-1]}"
+    *others, last = map(str, found["wine", "CatVAEClusterer"])
+    result["n-clusters-catvae-wine"] = f"{', '.join(others)} and {last}"
+    for (form,), lines in by(read("latency"), "form").items():
+        last = {x["method"]: x["p50_ms"]["1"] for x in lines}.values()
+        result[f"latency-{form}"] = f"{min(last):.1f} to {max(last):.1f}"
+    for strategy in ("random", "auto"):
+        result[f"classes-seen-{strategy}"] = classes_seen(strategy, 10)
+    on_digits = read("likelihood")[-1]["figures"]
+    for model, runs in on_digits.items():
         name = f"cagem-digits-{model.split()[0]}"
         result[name] = mean_sd([run["importance_weighted"] for run in runs])
+        if model in ("50 labels", "200 labels"):  # what labels are worth
+            pairs = list(zip(runs, on_digits["0 labels"], strict=True))
+            for end, key, sign in (
+                ("gain", "importance_weighted", 1),
+                ("loss", "bound", -1),
+            ):
+                values = [sign * (run[key] - without[key]) for run, without in pairs]
+                result[f"{name}-{end}"] = mean_sd(values)
     return result
 
 
@@ -804,6 +1045,10 @@ def pages():
     result[PAGES / "latency.rst"] = latency_page()
     result[PAGES / "growth.rst"] = growth_page()
     result[PAGES / "trials.rst"] = trials_page()
+    for path in [*ROOT.glob("docs/*.rst"), *PAGES.glob("notes-*.rst")]:
+        text = path.read_text()
+        if MARKS.search(text):
+            result[path] = filled(text)
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)
     after = rest.split(END)[1]

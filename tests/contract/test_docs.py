@@ -146,6 +146,38 @@ def test_a_changed_line_changes_its_page(monkeypatch):
     assert {"gmvae", "catvae"} <= changed
 
 
+def halved(value):
+    """Half of every float of a line, but for the versions."""
+    if isinstance(value, dict):
+        return {k: v if k == "versions" else halved(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [halved(v) for v in value]
+    return value / 2 if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("novelty", "novelty"),
+        ("active_learning", "active_learning"),
+        ("acol", "notes-acol"),
+        ("cagem", "notes-cagem"),
+        ("n_clusters", "n_clusters"),
+    ],
+)
+def test_a_changed_line_changes_the_table_between_marks(name, page, monkeypatch):
+    def changed(other):
+        if other != name:
+            return read(other)
+        lines = [halved(line) for line in read(name)]
+        return [x | {"true": 4} if "true" in x else x for x in lines]
+
+    read, before = render.read, render.pages()
+    monkeypatch.setattr(render, "read", changed)
+    after = render.pages()
+    assert page in {path.stem for path in before if before[path] != after[path]}
+
+
 def test_a_cell_without_a_run_says_so():
     cell = render.Cell("SVHN", "14.78", "error", render.where("svhn", 1000))
     assert render.cell_rows(cell, render.read("gmvae"), "gmvae")[0][2] == "not run"
