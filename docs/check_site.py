@@ -17,6 +17,22 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 PICTURES = "auto_examples/images/"  # of the gallery
+QUIET = [  # what a browser does beside showing pages
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# width of what is on a page, where a long word makes the theme's article scroll and
+# not the page
+SEEN = """() => Math.max(
+    document.documentElement.scrollWidth,
+    ...[...document.querySelectorAll(".bd-article-container")].map(
+        x => innerWidth + x.scrollWidth - x.clientWidth
+    )
+)"""
 
 
 class Page(HTMLParser):
@@ -70,45 +86,48 @@ def complaints(folder, quick, chromium):
 
     found = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
-        for scheme in ("light", "dark"):
-            for width in (1280, 390):
-                context = browser.new_context(
-                    color_scheme=scheme, viewport={"width": width, "height": 900}
-                )
-                context.route(re.compile("^https?:"), lambda route: route.abort())
-                for path in html_of(folder):
-                    name = f"{path.relative_to(folder)}, {scheme}, {width} wide"
-                    for text in look(context, path, width):
-                        if not (quick and PICTURES in text):
-                            found.append(f"{name}: {text}")
-                context.close()
+        # without its sandbox, which root cannot have: the pages are our own
+        browser = playwright.chromium.launch(
+            executable_path=chromium, chromium_sandbox=False, args=QUIET
+        )
+        context = browser.new_context()
+        context.route(re.compile("^https?:"), lambda route: route.abort())
+        for path in html_of(folder):
+            found += [
+                f"{path.relative_to(folder)}{text}"
+                for text in look(context, path)
+                if not (quick and PICTURES in text)
+            ]
         browser.close()
     return found
 
 
-def look(context, path, width):
+def look(context, path):
     """Open one page and list what is wrong with it."""
     page, said = context.new_page(), []
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: said.append(f": {error}"))
 
     def hear(message):
         source = message.location["url"]
         if message.type == "error" and not source.startswith("http"):
-            said.append(f"{message.text} {source}")
+            said.append(f": {message.text} {source}")
 
     page.on("console", hear)
     page.goto(path.as_uri())
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'")
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            overflow = page.evaluate(SEEN)
+            if overflow > width:
+                said.append(f", {scheme}: {overflow} pixels wide, not {width}")
     broken = page.evaluate(
         "[...document.images].filter(x => x.complete && !x.naturalWidth)"
         ".map(x => x.src).filter(x => x.startsWith('file:'))"
     )
-    overflow = page.evaluate("document.documentElement.scrollWidth")
     page.close()
-    said += [f"picture does not load: {source}" for source in broken]
-    if overflow > width:
-        said.append(f"{overflow} pixels wide")
-    return said
+    return said + [f": picture does not load: {source}" for source in broken]
 
 
 def main():

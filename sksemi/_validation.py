@@ -571,12 +571,12 @@ def _encode_names(y, named, kind):
     if "-1" in labels:
         raise ValueError(
             "y has the string '-1'. Unlabeled rows must have the integer: "
-            f"np.where(y == '-1', -1, y), of an object array. {_LABELS_REMEDY}"
+            f"np.where(y == '-1', -1, y), if y is an object array. {_LABELS_REMEDY}"
         )
     if "" in labels:
         raise ValueError(
             "y has the empty string '' as a label. Give those rows a name, or mark "
-            "them as unlabeled: np.where(y == '', -1, y), of an object array. "
+            "them as unlabeled: np.where(y == '', -1, y), if y is an object array. "
             f"{_LABELS_REMEDY}"
         )
     position = {label: k for k, label in enumerate(labels)}

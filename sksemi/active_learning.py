@@ -27,7 +27,7 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
     estimator : estimator
         Fitted, with predict_proba or transform, as the strategy needs.
     X : array-like of shape (n_samples, ...)
-        Rows, labeled ones among them, as the estimator takes them.
+        All rows, labeled and unlabeled, as the estimator takes them.
     n_queries : int
         Number of rows to choose.
     y : array-like of shape (n_samples,), default=None

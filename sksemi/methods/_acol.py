@@ -439,7 +439,7 @@ class ACOLClusterer(DeepClusterer):
 
     Clusters images without labels: a network learns to recognize the rotation or
     reflection of each image, several softmax nodes share every answer and are pushed to
-    specialize, and k-means clusters the features that this requires. With a
+    specialize, and k-means clusters the features that it learns for this. With a
     coarse label for every row (``parents``) in place of the rotations, it finds the
     groups inside each coarse class. Fine labels for some rows may help and name
     clusters.
@@ -450,11 +450,11 @@ class ACOLClusterer(DeepClusterer):
     ----------
     n_clusters : int or None, default=None
         Total number of clusters. None means the number of distinct labels
-        in y, or 8 without labels. Real parents divide them as equally as labels allow.
+        in y, or 8 without labels. Real parents get as equal a share as labels allow.
 
     n_duplicates : int or "auto", default="auto"
-        Softmax nodes per parent, k_s in the paper; no fewer than labels. "auto" is 20,
-        or twice the number of labels if that is more.
+        Softmax nodes per parent, k_s in the paper; at least as many as there are
+        labels. "auto" is 20, or twice the number of labels if that is more.
 
     transformations : "auto" or list of (str or callable), default="auto"
         Makes the pseudo parents; not used with real parents. "auto": for square
@@ -506,8 +506,9 @@ class ACOLClusterer(DeepClusterer):
         Weight of the labeled rows' cross-entropy, absent without labels.
 
     frobenius_of : {"B", "Z"}, default="Z"
-        The activities in this sum: their positive part (the paper's equation 13), or
-        all, as in the authors' published code, which reaches their figures.
+        The activities that ``frobenius_weight`` is for: their positive part (the
+        paper's equation 13), or all, as in the authors' published code, which reaches
+        their figures.
 
     kmeans_n_init : int, default=30
         Number of k-means starts on F, 10 in the paper. Clusters that labels name start
@@ -796,8 +797,8 @@ class ACOLClusterer(DeepClusterer):
         ----------
         X : array-like of shape (n_samples, n_features) or image-shaped
         transformation : int, default=0
-            Under which of the transformations rows are shown; 0 leaves them as they
-            are, and is all there is with real parents.
+            Number of the transformation under which rows are shown. 0 leaves them as
+            they are, and is the only one with real parents.
 
         Returns
         -------

@@ -29,8 +29,8 @@ Terms of the loss, under the names they have below:
 
 The bound is that of all rows, labeled ones included and their labels ignored. The
 cross-entropies are those of labeled rows, and move q(y|.) and p(y|.) alone
-(appendix B). Where there are more clusters than labels, which the paper does not have,
-they are over the clusters that labels name.
+(appendix B). If there are more clusters than labels, a case that the paper does not
+have, they are over the clusters that labels name.
 """
 
 import contextlib
@@ -486,8 +486,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     gaussian_weight : float, default=1.0
         Weight of the cost of z1 and z2.
     categorical_weight : float, default=2.0
-        Weight of KL(q(y|z1, x) || p(y|z2)). With 1, the bound, a y that z2 does not
-        carry costs no more than one that it does, and p(y|x) falls behind q(y|x).
+        Weight of KL(q(y|z1, x) || p(y|z2)), 1 in the bound itself. With 1, a y that z2
+        does not carry costs no more than one that it does, and p(y|x) falls behind
+        q(y|x).
     label_q_weight : float or "auto", default="auto"
         Weight of the labels' cross-entropy with q(y|x), times the number of rows per
         labeled row; beta in the paper, 0.1. "auto" is 1, or for tables with labels
@@ -581,9 +582,9 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     Notes
     -----
     Differences from the paper: ``predict`` uses q(y|x), the more accurate of the two
-    classifiers on most tables; noise on tables; labeled rows are normalized, in
-    batch norm, by the statistics of the rows of the bound of their step; "gaussian" has
-    one variance per feature; where clusters have no label, q(y|z1, x) starts from
+    classifiers on most tables; tables get noise; batch norm normalizes labeled rows by
+    the statistics of the step's other rows, those of the bound; "gaussian" has one
+    variance per feature; where clusters have no label, q(y|z1, x) starts from
     k-means and the cross-entropies leave those clusters out; posteriors start narrow.
     The defaults differ from the paper's values where a parameter says so.
 

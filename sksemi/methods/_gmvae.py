@@ -356,8 +356,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Standard deviation of Gaussian noise on the encoder's input in training,
         in units of X (after division by 255, or in the common unit of "gaussian").
         "auto" is, for tables, the median distance of a row to its nearest other row
-        over the square root of the number of features (0 without labels), and at least
-        0.2; 0.1 for images also shifted, and 0.03 for others. Not in the paper.
+        over the square root of the number of features if there are labels, and at least
+        0.2; 0.1 for images that are also shifted, 0.03 for others. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted at random by up to this many pixels in training. "auto" is
