@@ -365,14 +365,15 @@ def baseline_rows(cells):
     """Rows of baselines.jsonl on the data of a page's cells."""
     wanted = {(x.where["dataset"], x.where.get("labels", 0)) for x in cells}
     rows = []
-    for (dataset, labels, method), runs in sorted(
-        by(read("baselines"), "dataset", "labels", "method").items()
+    for (dataset, labels, scored_on, method), runs in sorted(
+        by(read("baselines"), "dataset", "labels", "scored_on", "method").items()
     ):
         if (dataset, labels) in wanted:
+            scored = "" if scored_on == "test" else ", all rows"
             figures = [[x[f] for x in runs if f in x] for f in ("error", "acc", "nmi")]
             rows.append(
                 [
-                    f"{dataset}, {labels} labels",
+                    f"{dataset}, {labels} labels{scored}",
                     method,
                     *(mean_sd(values) if values else r"\-" for values in figures),
                     str(len(runs)),
@@ -436,9 +437,9 @@ def paper_page(page):
         parts += [
             title("Other methods that a user would try, %"),
             table(header, others),
-            "By ``examples/papers/baselines.py``: scikit-learn's defaults on pixels, "
-            "fitted on training and scored on test images; seconds on a shared "
-            "machine.",
+            """By ``examples/papers/baselines.py``: the libraries' defaults on pixels,
+fitted on training and scored on test images, or on all rows. UMAP sees no label and has
+two dimensions. Seconds are those of a shared machine, and include UMAP's.""",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
@@ -902,8 +903,9 @@ def figures():
             if lines:
                 name = f"{page.script}-{dataset}-{labels}"
                 result[name] = mean_sd([x["error"] for x in lines])
+    tests = [x for x in read("baselines") if x["scored_on"] == "test"]
     for (dataset, labels, method), lines in by(
-        read("baselines"), "dataset", "labels", "method"
+        tests, "dataset", "labels", "method"
     ).items():
         values = [x["error" if labels else "acc"] for x in lines]
         result[f"{slug(method)}-{dataset}-{labels}"] = mean_sd(values)
