@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"(^|/)(?!plot_)[^/]*$",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sksemi",),
+    "thumbnail_size": (480, 220),  # most pictures are two or three panels wide
     "show_memory": False,
     "download_all_examples": False,
     "write_computation_times": False,
