@@ -62,7 +62,6 @@ def planes(X, X_test, seed):
 WITH_LABELS = {
     "LabelSpreading (knn)": spreading,
     "LogisticRegression on the labels": logistic,
-    "UMAP, then LabelSpreading (knn)": spreading,
     "UMAP, then 5-NN": neighbors,
 }
 WITHOUT = {"k-means on the pixels": kmeans, "UMAP, then k-means": kmeans}

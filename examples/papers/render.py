@@ -437,10 +437,10 @@ def paper_page(page):
         parts += [
             title("Other methods that a user would try, %"),
             table(header, others),
-            """By ``examples/papers/baselines.py``: the libraries' defaults on pixels, fitted
-on training and scored on test images, or on all rows. UMAP sees no label and has
-two dimensions; its first use compiles it. Seconds are processor time in rows with UMAP or
-"all rows", else wall time on a shared machine.""",
+            """By ``examples/papers/baselines.py``: the libraries' defaults on pixels,
+fitted on training and scored on test images, or on all rows. UMAP sees no label and has
+two dimensions; its first use compiles it. Seconds are processor time in rows with UMAP
+or "all rows", else wall time on a shared machine.""",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
