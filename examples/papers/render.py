@@ -439,8 +439,8 @@ def paper_page(page):
             table(header, others),
             """By ``examples/papers/baselines.py``: the libraries' defaults on pixels,
 fitted on training and scored on test images, or on all rows. UMAP sees no label and has
-two dimensions; its first use compiles it. Seconds are processor time in rows with UMAP
-or "all rows", else wall time on a shared machine.""",
+two dimensions, the same for all draws of labels; its first use compiles it. Seconds are
+processor time in rows with UMAP or "all rows", else wall time on a shared machine.""",
         ]
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
