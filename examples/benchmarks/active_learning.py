@@ -8,13 +8,15 @@ Every strategy of `sksemi.active_learning.query` begins with the same fit withou
 and asks for 10, 20, 40, 80 and 160 labels in turn, each time by a fit on those it has.
 The error is that of `SemiSupervisedClassifier` on test rows; its estimator is given the
 number of classes. Sets are "digits" (1,400 training rows and 397 for testing, split
-anew for every seed) and those of tables.py.
+anew for every seed), "mnist" (5,000 training and 2,000 test images, another sample for
+every seed, as a table; SKSEMI_DATA) and those of tables.py.
 
 Adds a line of JSON for every fit to examples/papers/results/active_learning.jsonl, with
 the rows chosen, and continues from the lines that are there.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
@@ -30,15 +32,31 @@ from sksemi.active_learning import query
 from sksemi.semi_supervised import SemiSupervisedClassifier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, read_lines, versions
+from _common import append_line, device_name, load, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "active_learning.jsonl"
 BUDGETS = (10, 20, 40, 80, 160)
 STRATEGIES = ("random", "auto", "typiclust", "coreset", "margin", "entropy")
 
 
+def images(name, seed, n_train, n_test=2_000):
+    """Training images as a table, their labels, test images, their labels."""
+    X, y, X_test, y_test = load(name, os.environ["SKSEMI_DATA"])
+    rng = np.random.RandomState(seed)
+    train, test = (
+        rng.permutation(len(rows))[:n] for rows, n in ((X, n_train), (X_test, n_test))
+    )
+
+    def table(rows):
+        return rows.reshape(len(rows), -1).astype(np.float32) / 255
+
+    return table(X[train]), y[train], table(X_test[test]), y_test[test]
+
+
 def prepare(name, seed):
     """Training rows, their labels, test rows, their labels."""
+    if name == "mnist":
+        return images(name, seed, 5_000)
     if name != "digits":
         return tables.prepare(name, seed, "test")
     X, y = load_digits(return_X_y=True)
