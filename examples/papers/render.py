@@ -629,7 +629,7 @@ start of fit, without a mapped file's pages.""",
 
 # -------------------------------------------------------------- after the fit
 
-WHEN = ("before", "after", "best", "own")
+CALIBRATION_RUNS = ("",)
 NOVELTY_OURS = {
     "k-NN, features": '``criterion="features"``',
     "score_samples": '``criterion="density"``',
@@ -663,6 +663,132 @@ def runs_of(name, *options):
         f"python examples/benchmarks/{name}.py {option}".rstrip() for option in options
     )
     return f"Runs: ``examples/papers/results/{name}.jsonl``, by::\n\n    {commands}"
+
+
+def calibration_rows(groups, figure, digits=3):
+    """Rows of a table: each figure by column, a set and method by row."""
+    whens = ("before", "single", "after", "best")
+    rows = []
+    for (name, method, changed, labels, n_rows), own in groups.items():
+        setting = f"{name}, {labels} labels of {n_rows:,} rows, {method}"
+        more = [mean_sd([x["floor"] for x in own], digits)] if figure == "ece" else []
+        rose = sum(x["after"][figure] > x["before"][figure] for x in own)
+        rows.append(
+            [
+                setting + (f", ``{changed}``" if changed else ""),
+                *(mean_sd([x[when][figure] for x in own], digits) for when in whens),
+                *more,
+                f"{rose} of {len(own)}",
+            ]
+        )
+    return rows
+
+
+def calibration_page():
+    """Page of examples/benchmarks/calibration.py."""
+    lines = read("calibration")
+    earlier = [x for x in lines if "masked" in x]
+    lines = [x for x in lines if "masked" not in x]
+    keys = ("set", "method", "changed", "labels", "rows")
+    groups = by(lines, *keys)
+    header = ["run", "before", "temperature alone", "with the ensemble", "best"]
+    settings = [
+        [
+            f"{name}, {method}",
+            mean_sd([x["before"]["accuracy"] for x in own], 3),
+            mean_sd([x["after"]["accuracy"] for x in own], 3),
+            mean_sd([x["temperatures"]["after"] for x in own], 2),
+            mean_sd([x["temperatures"]["best"] for x in own], 2),
+            f"{own[0]['test_rows']:,}",
+        ]
+        for (name, method, *_), own in groups.items()
+    ]
+    trials = by(read("calibration-trials"), "recipe")
+    of_earlier = by(earlier, *keys)
+    return joined(
+        head_of("calibration"),
+        title("Calibration", "="),
+        f"""Probabilities of ``SemiSupervisedClassifier`` on test rows, before and after
+``temperature="auto"``: the expected calibration error (ECE) in 15 bins of the largest
+probability, and the log loss in nats. Mean and standard deviation over splits and draws
+of labels. "temperature alone" is ``ensemble=False``; "best" is the temperature that is
+best on the test rows themselves, which no single temperature can beat; "exact" is the
+mean ECE of as many rows whose classes are drawn from the probabilities with the
+ensemble: few rows have some, also if all probabilities are right. "rose" is the number
+of draws on which the figure with the ensemble is above that before. "mnist" is 10,000
+training images or fewer, as a table, and 2,000 test images; other sets but the digits
+are those of :doc:`tables`. One thread of a machine that did other work
+({machines_of(lines)}).""",
+        runs_of("calibration", *CALIBRATION_RUNS),
+        title("Expected calibration error"),
+        table([*header, "exact", "rose"], calibration_rows(groups, "ece")),
+        title("Log loss, nats"),
+        table([*header, "rose"], calibration_rows(groups, "log_loss")),
+        title("Accuracy and temperatures"),
+        table(
+            ["run", "before", "with the ensemble", "temperature", "best", "test rows"],
+            settings,
+        ),
+        title("What was tried"),
+        """Recipes on the same fits of other draws (seeds from 10 on): the digits'
+training rows and test rows, and 1,000 training rows and the validation rows of
+development sets, 10 labels a class. Figures are means over the sets, of means over
+seeds; the last two columns are the largest rise over a draw. "T, prior p" is a
+temperature with a prior of precision p on its logarithm; "smoothing" mixes
+probabilities with even ones, by a weight fitted to the folds. Lines:
+``examples/papers/results/calibration-trials.jsonl``; the code of the trials is not
+kept.""",
+        trials_of_calibration(trials),
+        """Earlier runs: one temperature from folds whose rows stay in the fit,
+unlabeled ("masked"), and from the training labels' own predictions ("own").""",
+        table(
+            ["run", "figure", "before", "single", "best", "own", "masked"],
+            [
+                [
+                    f"{name}, {labels} labels of {n_rows:,} rows",
+                    label,
+                    *(
+                        mean_sd([x[when][figure] for x in own], 3)
+                        for when in ("before", "single", "best", "own", "masked")
+                    ),
+                ]
+                for (name, _, _, labels, n_rows), own in of_earlier.items()
+                for figure, label in (("ece", "ECE"), ("log_loss", "log loss"))
+            ],
+        ),
+    )
+
+
+def trials_of_calibration(recipes):
+    """Table of calibration-trials.jsonl: a row for each recipe."""
+    sets = sorted({(x["set"], x["method"]) for own in recipes.values() for x in own})
+    before = {
+        (x["set"], x["method"], x["seed"]): x for x in recipes.get(("before",), [])
+    }
+    rows = []
+    for (recipe,), own in recipes.items():
+        means = [
+            [
+                np.mean([x[f] for x in own if (x["set"], x["method"]) == of])
+                for of in sets
+            ]
+            for f in ("ece", "log_loss", "accuracy")
+        ]
+        rises = [
+            max(x[f] - before[x["set"], x["method"], x["seed"]][f] for x in own)
+            for f in ("ece", "log_loss")
+        ]
+        rows.append(
+            [
+                recipe,
+                *(f"{np.mean(m):.3f}" for m in means),
+                *(f"{r:+.3f}" for r in rises),
+            ]
+        )
+    header = ["recipe", "ECE", "log loss", "accuracy", "ECE rises", "log loss rises"]
+    draws = by(recipes.get(("before",), []), "set", "method").items()
+    n_draws = [f"{' '.join(of)} {len(own)}" for of, own in draws]
+    return joined(table(header, rows), f"Draws: {'; '.join(n_draws)}.").rstrip()
 
 
 def novelty_parts(lines):
@@ -949,9 +1075,53 @@ def figures():
         result[f"tables-{labels}"] = str(n_tables)
         for method, accuracy in means.items():
             result[f"tables-{labels}-{slug(method)}"] = f"{accuracy:.3f}"
+    result |= figures_after_fits()
     for model, runs in read("likelihood")[-1]["figures"].items():
         name = f"cagem-digits-{model.split()[0]}"
         result[name] = mean_sd([run["importance_weighted"] for run in runs])
+    return result
+
+
+def figures_after_fits():
+    """Figures of calibration, novelty, active learning and numbers of clusters."""
+    result = {}
+    for (method,), lines in by(
+        [
+            x
+            for x in read("calibration")
+            if x["set"] == "digits" and not x["changed"] and "floor" in x
+        ],
+        "method",
+    ).items():
+        for when in ("before", "single", "after"):
+            for figure in ("ece", "log_loss", "accuracy"):
+                values = [x[when][figure] for x in lines]
+                name = f"calibration-{slug(method)}-{when}-{figure}"
+                result[name.replace("_", "-")] = mean_sd(values, 3)
+    novelty = novelty_parts(
+        [x for x in read("novelty") if x["method"] == "baselines" or x["labels"]]
+    )
+    for name, of in (("digits", "digits"), ("fashion", "fashion, MNIST new")):
+        for score, short in (
+            ("k-NN, features", "features"),
+            ("score_samples", "density"),
+            ("k-NN, rows", "rows"),
+        ):
+            result[f"novelty-{name}-{short}"] = f"{np.mean(novelty[of][score]):.3f}"
+    active = by(read("active_learning"), "set", "strategy", "labels")
+    for strategy, labels in (("auto", 20), ("random", 40)):
+        errors = [x["error"] for x in active["digits", strategy, labels]]
+        result[f"active-digits-{strategy}-{labels}"] = mean_sd(errors, 1)
+    for criterion, name in (
+        ("wide, silhouette", "silhouette"),
+        ("k-means, silhouette", "k-means-silhouette"),
+        ("GaussianMixture, BIC", "bic"),
+    ):
+        gaps = [
+            np.mean([abs(x["found"][criterion] - x["true"]) for x in own])
+            for own in by(read("n_clusters"), "set").values()
+        ]
+        result[f"n-clusters-{name}"] = f"{np.mean(gaps):.1f}"
     return result
 
 
@@ -1035,6 +1205,7 @@ def pages():
     result[PAGES / "digits.rst"] = digits_page()
     result[PAGES / "latency.rst"] = latency_page()
     result[PAGES / "growth.rst"] = growth_page()
+    result[PAGES / "calibration.rst"] = calibration_page()
     result[PAGES / "novelty.rst"] = novelty_page()
     result[PAGES / "active_learning.rst"] = active_learning_page()
     result[PAGES / "n_clusters.rst"] = n_clusters_page()
