@@ -147,7 +147,10 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     fold is predicted by a fit without its rows. A fit is overconfident on its own rows,
     even without their labels. The temperature minimizes the summed log loss of those
     rows plus ``5 * log(temperature)**2``, which pulls it toward 1 if there are few rows
-    [1]_: fits with fewer labels are wrong more often, and would make it too large.
+    [1]_: fits with fewer labels are wrong more often, and would make it too large. With
+    ``ensemble``, it divides the log-probabilities of each fit, and then their
+    probabilities are averaged [2]_; `transform`, `sample` and `score_samples` remain
+    those of ``estimator_``.
 
     If y has only two values and one of them is -1, there are no unlabeled rows: -1 is a
     class then, as for scikit-learn's classifiers, with a warning.
@@ -156,6 +159,9 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     ----------
     .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one
        temperature, fitted to held-out rows. The prior and the folds are ours.
+    .. [2] B. Lakshminarayanan, A. Pritzel and C. Blundell, "Simple and Scalable
+       Predictive Uncertainty Estimation using Deep Ensembles", NIPS 2017: the mean of
+       several fits' probabilities.
 
     Examples
     --------

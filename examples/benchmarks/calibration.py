@@ -122,13 +122,14 @@ def summary(lines):
     for line in lines:
         groups.setdefault(key(line)[:5], []).append(line)
     for of, own in groups.items():
-        print(*of, len(own), "seeds, floor", mean([x["floor"] for x in own]))
+        floors = [x["floor"] for x in own if "floor" in x]
+        print(*of, len(own), "seeds", f"floor {mean(floors)}" if floors else "")
         for when in own[0]["temperatures"]:
             print(
                 f"  {when:7}",
                 *(
                     f"{name} {mean([x[when][name] for x in own])} "
-                    for name in ("ece", "log_loss", "accuracy")
+                    for name in own[0][when]
                 ),
                 f"temperature {mean([x['temperatures'][when] for x in own])}",
             )
