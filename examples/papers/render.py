@@ -1107,6 +1107,8 @@ def figures_after_fits():
                 values = [x[when][figure] for x in lines]
                 name = f"calibration-{slug(method)}-{when}-{figure}"
                 result[name.replace("_", "-")] = mean_sd(values, 3)
+        floors = [x["floor"] for x in lines]
+        result[f"calibration-{slug(method)}-floor"] = mean_sd(floors, 3)
     novelty = novelty_parts(
         [x for x in read("novelty") if x["method"] == "baselines" or x["labels"]]
     )
