@@ -867,7 +867,7 @@ machine that did other work ({machines_of(lines)}).""",
         runs_of(
             "novelty",
             '--set max_iter=40 --sets digits "breast cancer" wine satimage',
-            "--set max_iter=10 --labels 10 --sets mnist",
+            "--set max_iter=10 --labels 10 --sets mnist --left-out 4 7",
             "--set max_iter=10 --labels 10 --sets fashion --foreign",
         ),
         table(["score", *parts], rows),
@@ -896,7 +896,8 @@ def active_learning_page():
     """Page of examples/benchmarks/active_learning.py."""
     lines = read("active_learning")
     parts, goals = [], []
-    for (name, method, changed), group in by(lines, "set", "method", "changed").items():
+    keys = ("set", "method", "changed", "train_rows")
+    for (name, method, changed, n_rows), group in by(lines, *keys).items():
         errors = {
             strategy: {
                 n: [x["error"] for x in own] for (n,), own in by(g, "labels").items()
@@ -912,10 +913,10 @@ def active_learning_page():
             ]
             for strategy, of in errors.items()
         ]
-        n_rows = group[0].get("rows_of", "")
         parts += [
             title(f"{name[0].upper()}{name[1:]}"),
-            f"{method}, ``{changed}``{n_rows}.",
+            f"{method}, ``{changed}``"
+            + (f", {n_rows} training rows." if n_rows else "."),
             table(["strategy", *map(str, budgets), "seeds"], rows),
         ]
         random, auto = errors["random"], errors["auto"]
@@ -937,7 +938,12 @@ labeled: mean and standard deviation over splits and draws. Every strategy begin
 the same fit without labels; the estimator is told the number of classes. "(tried)" are
 strategies that were not taken. One thread of a machine that did other work
 ({machines_of(lines)}).""",
-        runs_of("active_learning", '--set max_iter=40 --sets digits "breast cancer"'),
+        runs_of(
+            "active_learning",
+            '--set max_iter=40 --sets digits "breast cancer"',
+            "--set max_iter=40 --sets satimage splice --strategies random auto "
+            "--rows 600 --seeds 3",
+        ),
         title("Goal"),
         """Half of the labels that random rows need, at the error of 40 random
 labels, and half of the spread: the error of 40 random labels, the first number of
