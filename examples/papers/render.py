@@ -633,8 +633,10 @@ CALIBRATION_RUNS = (
     "--sets digits",
     '--sets wine "breast cancer" --per-class 10 --seeds 3 --methods '
     "GMVAEClusterer CatVAEClusterer",
-    "--sets satimage phoneme splice twonorm spambase --per-class 10 --rows 600 "
-    "--seeds 3",
+    "--sets satimage phoneme splice spambase --per-class 10 --rows 600 --seeds 2",
+    "--sets twonorm --per-class 10 --rows 600 --seeds 1",
+    "--sets satimage phoneme --methods CatVAEClusterer --per-class 10 --rows 600 "
+    "--seeds 1",
     "--sets mnist --labels 100 --rows 3000 --set max_iter=10 --seeds 3",
 )
 NOVELTY_OURS = {
