@@ -17,7 +17,16 @@ TYPICAL_NEIGHBORS = 20  # of the TypiClust paper
 LABELS_PER_CLUSTER = 4  # from which on "auto" asks for far rows, not typical ones
 
 
-def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None):
+def query(
+    estimator,
+    X,
+    n_queries,
+    *,
+    y=None,
+    strategy="auto",
+    batch_size=None,
+    random_state=None,
+):
     """Choose unlabeled rows whose labels would teach a fitted estimator the most.
 
     Read more in the :ref:`User Guide <active_learning>`.
@@ -41,6 +50,10 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
         four labels per column of ``predict_proba``, then "coreset". "margin": rows
         whose two most probable clusters are closest. "entropy": rows whose
         ``predict_proba`` has the largest entropy. "random": random rows.
+    batch_size : int or None, default=None
+        Rows per call of the estimator's methods. None passes all at once, which
+        estimators of this package split themselves; a Pipeline or search makes whole
+        copies of X then.
     random_state : int, RandomState instance or None, default=None
         Seed of k-means, random rows and ties.
 
@@ -52,7 +65,8 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
     Raises
     ------
     ValueError
-        If there are fewer unlabeled rows than ``n_queries``, or y is unusable.
+        If there are fewer unlabeled rows than ``n_queries``, or y or ``batch_size`` is
+        unusable.
     TypeError
         If the estimator lacks a method that the strategy needs.
 
@@ -102,10 +116,28 @@ def query(estimator, X, n_queries, *, y=None, strategy="auto", random_state=None
             f"n_queries={n_queries!r} must be an integer from 1 to the {n_unlabeled} "
             "rows without a label."
         )
+    if batch_size is not None and not COUNT.is_satisfied_by(batch_size):
+        raise ValueError(
+            f"batch_size={batch_size!r} must be a positive integer, or None."
+        )
     rng = check_random_state(random_state)
     # what a strategy is given: arrays by the names of the methods
-    outputs = {method: np.asarray(getattr(estimator, method)(X)) for method in needs}
+    outputs = {
+        method: _in_parts(getattr(estimator, method), X, n, batch_size)
+        for method in needs
+    }
     return choose(codes >= 0, int(n_queries), rng, **outputs)
+
+
+def _in_parts(method, X, n, batch_size):
+    """Array of a method's results for n rows, so many of which are given at a time."""
+    if batch_size is None or batch_size >= n:
+        return np.asarray(method(X))
+    starts = range(0, n, batch_size)
+    rows = [np.arange(a, min(a + batch_size, n)) for a in starts]
+    return np.concatenate(
+        [np.asarray(method(_validation.safe_indexing(X, part))) for part in rows]
+    )
 
 
 def _smallest(scores, labeled, n_queries, rng):

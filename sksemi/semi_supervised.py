@@ -70,12 +70,12 @@ def fit_temperature(proba, codes):
     return float(np.exp(minimize_scalar(loss, bounds=(-5, 5)).x))
 
 
-def _proba_of_fold(estimator, X, y, train, test, n_classes, params):
-    """Probabilities of rows by a fit without them."""
+def _fit_fold(estimator, X, y, train, test, n_classes, params):
+    """Fit without some rows, and its probabilities of these."""
     params = _validation.check_method_params(X, params, train)
     X_train, X_test = (_validation.safe_indexing(X, rows) for rows in (train, test))
     fold = clone(estimator).fit(X_train, y[train], **params)
-    return fold.predict_proba(X_test)[:, :n_classes]
+    return fold, fold.predict_proba(X_test)[:, :n_classes]
 
 
 class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
@@ -100,6 +100,12 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         finds it by up to five more fits, each without some of the labeled rows: see the
         Notes. None keeps the estimator's probabilities.
 
+    ensemble : bool, default=True
+        Whether these fits are kept, and probabilities are the mean of theirs and the
+        estimator's. This is usually more accurate and better calibrated than a
+        temperature alone, but prediction takes up to six times as long. Ignored unless
+        ``temperature="auto"``.
+
     n_jobs : int or None, default=None
         Processes for the fits of ``temperature="auto"``. None is one, unless in a
         :obj:`joblib.parallel_backend` context; -1 is all processors.
@@ -110,7 +116,11 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         The labels of y, sorted.
 
     estimator_ : estimator
-        The fitted clone.
+        The clone fitted to all rows.
+
+    estimators_ : list of estimator
+        Whose probabilities are averaged: ``estimator_``, and with ``ensemble`` the fits
+        of the folds.
 
     temperature_ : float
         The temperature used: 1 for None.
@@ -137,7 +147,10 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     fold is predicted by a fit without its rows. A fit is overconfident on its own rows,
     even without their labels. The temperature minimizes the summed log loss of those
     rows plus ``5 * log(temperature)**2``, which pulls it toward 1 if there are few rows
-    [1]_: fits with fewer labels are wrong more often, and would make it too large.
+    [1]_: fits with fewer labels are wrong more often, and would make it too large. With
+    ``ensemble``, it divides the log-probabilities of each fit, and then their
+    probabilities are averaged [2]_; `transform`, `sample` and `score_samples` remain
+    those of ``estimator_``.
 
     If y has only two values and one of them is -1, there are no unlabeled rows: -1 is a
     class then, as for scikit-learn's classifiers, with a warning.
@@ -146,6 +159,9 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     ----------
     .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one
        temperature, fitted to held-out rows. The prior and the folds are ours.
+    .. [2] B. Lakshminarayanan, A. Pritzel and C. Blundell, "Simple and Scalable
+       Predictive Uncertainty Estimation using Deep Ensembles", NIPS 2017: the mean of
+       several fits' probabilities.
 
     Examples
     --------
@@ -164,12 +180,14 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
         "temperature": [POSITIVE, AUTO, None],
+        "ensemble": ["boolean"],
         "n_jobs": [Integral, None],
     }
 
-    def __init__(self, estimator=None, *, temperature=None, n_jobs=None):
+    def __init__(self, estimator=None, *, temperature=None, ensemble=True, n_jobs=None):
         self.estimator = estimator
         self.temperature = temperature
+        self.ensemble = ensemble
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -202,10 +220,11 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         params = process_routing(self, "fit", **params)["estimator"]["fit"]
         y, codes, classes = self._check_y(y)
         estimator = clone(self._estimator()).fit(X, y, **params)
-        temperature = self.temperature or 1.0
+        temperature, members = self.temperature or 1.0, []
         if self.temperature == "auto":
-            temperature = self._cross_fitted_temperature(X, y, codes, classes, params)
+            temperature, members = self._cross_fitted(X, y, codes, classes, params)
         self.estimator_, self.classes_ = estimator, classes
+        self.estimators_ = [estimator, *(members if self.ensemble else [])]
         self.temperature_ = float(temperature)
         self._take_features_of(estimator)
         return self
@@ -237,7 +256,8 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
             return codes, codes, np.array([-1, classes[0]])
         return y, codes, classes
 
-    def _cross_fitted_temperature(self, X, y, codes, classes, params):
+    def _cross_fitted(self, X, y, codes, classes, params):
+        """Temperature of labeled rows' predictions by fits without them; the fits."""
         counts = np.bincount(codes[codes >= 0])
         if counts.min() < 2:
             raise ValueError(
@@ -247,14 +267,15 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
             )
         folds = PartialLabelKFold(min(FOLDS, counts.min()))
         splits = list(folds.split(codes, codes))
-        proba = Parallel(n_jobs=self.n_jobs)(
-            delayed(_proba_of_fold)(
+        fits = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_fold)(
                 self._estimator(), X, y, train, test, len(classes), params
             )
             for train, test in splits
         )
+        members, proba = zip(*fits, strict=True)
         tests = np.concatenate([test for _, test in splits])
-        return fit_temperature(np.concatenate(proba), codes[tests])
+        return fit_temperature(np.concatenate(proba), codes[tests]), members
 
     def predict_proba(self, X):
         """Probability of each class.
@@ -270,9 +291,13 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
             Columns in the order of ``classes_``.
         """
         check_is_fitted(self)
-        # labels come first among the clusters
-        proba = self.estimator_.predict_proba(X)[:, : len(self.classes_)]
-        return softmax(_log_probabilities(proba) / self.temperature_, axis=1)
+        total = 0
+        for estimator in self.estimators_:
+            # labels come first among the clusters
+            proba = estimator.predict_proba(X)[:, : len(self.classes_)]
+            logits = _log_probabilities(proba) / self.temperature_
+            total = total + softmax(logits, axis=1)
+        return total / len(self.estimators_)
 
     def predict(self, X):
         """Most probable class of each row.

@@ -8,13 +8,16 @@ Every strategy of `sksemi.active_learning.query` begins with the same fit withou
 and asks for 10, 20, 40, 80 and 160 labels in turn, each time by a fit on those it has.
 The error is that of `SemiSupervisedClassifier` on test rows; its estimator is given the
 number of classes. Sets are "digits" (1,400 training rows and 397 for testing, split
-anew for every seed) and those of tables.py.
+anew for every seed), "mnist" (5,000 training and 2,000 test images, another sample for
+every seed, as a table; SKSEMI_DATA) and those of tables.py; ``--rows`` takes the first
+training rows of each.
 
 Adds a line of JSON for every fit to examples/papers/results/active_learning.jsonl, with
 the rows chosen, and continues from the lines that are there.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
@@ -30,15 +33,31 @@ from sksemi.active_learning import query
 from sksemi.semi_supervised import SemiSupervisedClassifier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, overrides, read_lines, versions
+from _common import append_line, device_name, load, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "active_learning.jsonl"
 BUDGETS = (10, 20, 40, 80, 160)
 STRATEGIES = ("random", "auto", "typiclust", "coreset", "margin", "entropy")
 
 
+def images(name, seed, n_train, n_test=2_000):
+    """Training images as a table, their labels, test images, their labels."""
+    X, y, X_test, y_test = load(name, os.environ["SKSEMI_DATA"])
+    rng = np.random.RandomState(seed)
+    train, test = (
+        rng.permutation(len(rows))[:n] for rows, n in ((X, n_train), (X_test, n_test))
+    )
+
+    def table(rows):
+        return rows.reshape(len(rows), -1).astype(np.float32) / 255
+
+    return table(X[train]), y[train], table(X_test[test]), y_test[test]
+
+
 def prepare(name, seed):
     """Training rows, their labels, test rows, their labels."""
+    if name == "mnist":
+        return images(name, seed, 5_000)
     if name != "digits":
         return tables.prepare(name, seed, "test")
     X, y = load_digits(return_X_y=True)
@@ -54,6 +73,7 @@ def curve(args, done, name, strategy, seed, start):
     ``start`` is a function that makes, or has made, the fit without labels.
     """
     X, y, X_test, y_test = prepare(name, seed)
+    X, y = X[: args.rows], y[: args.rows]
     clf = SemiSupervisedClassifier(make(args, seed, y))
     y_partial = np.full(len(y), -1)
     fitted = None
@@ -63,6 +83,7 @@ def curve(args, done, name, strategy, seed, start):
             "set": name,
             "method": args.method,
             "changed": " ".join(args.set),
+            "train_rows": args.rows,
             "strategy": strategy,
             "seed": seed,
             "labels": budget,
@@ -110,17 +131,18 @@ def make(args, seed, y):
 
 def key(line):
     """What makes a fit another fit."""
-    names = ("set", "method", "changed", "strategy", "seed", "labels")
-    return tuple(line[name] for name in names)
+    names = ("set", "method", "changed", "train_rows", "strategy", "seed", "labels")
+    return tuple(line.get(name) for name in names)
 
 
 def summary(lines):
     """Print mean and standard deviation over the seeds."""
     errors = defaultdict(list)
     for line in lines:
-        name = (line["set"], line["method"], line["changed"])
+        rows = f"{line.get('train_rows') or 'all'} rows"
+        name = (line["set"], line["method"], line["changed"], rows)
         errors[(*name, line["strategy"], line["labels"])].append(line["error"])
-    for of in sorted({k[:4] for k in errors}):
+    for of in sorted({k[:5] for k in errors}):
         cells = [
             f"{np.mean(v):5.1f} +- {np.std(v, ddof=1) if len(v) > 1 else np.nan:4.1f}"
             for budget in BUDGETS
@@ -134,6 +156,7 @@ def main():
     parser.add_argument("--sets", nargs="*", default=["digits"])
     parser.add_argument("--strategies", nargs="*", default=STRATEGIES)
     parser.add_argument("--method", default="GMVAEClusterer")
+    parser.add_argument("--rows", type=int, help="of the training rows; default: all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -1,17 +1,29 @@
 """How right probabilities are, as they come and with ``temperature="auto"``.
 
-    python examples/benchmarks/calibration.py [--sets digits ...]
-        [--methods GMVAEClusterer ...] [--labels 50] [--seeds 5]
+    python examples/benchmarks/calibration.py [--sets digits ...] [--seeds 5]
+        [--methods GMVAEClusterer ...] [--labels 50 | --per-class 10] [--rows 600]
     python examples/benchmarks/calibration.py --summary
 
 Adds a line of JSON per run to examples/papers/results/calibration.jsonl and skips runs
-that have one. Sets and splits are those of active_learning.py; the labels are balanced
-over the classes. Every line has the expected calibration error (15 bins of the largest
-probability, of equal width) and the log loss of the test rows, in nats, "before",
-"after" with temperature="auto", by a "best" temperature fitted to the test rows
-themselves, which no single temperature can beat, and by the temperature that the
-training labels' own predictions give ("own"), which is why folds are needed. Some lines
-have "masked": by folds whose rows stay, unlabeled, which was tried first.
+that have one. Sets and splits are those of novelty.py, of which the first ``--rows``
+training rows are taken; the labels are balanced over the classes. Every line has the
+expected calibration error (15 bins of the largest probability, of equal width) and the
+log loss of the test rows, in nats:
+
+before
+    the estimator's probabilities,
+after
+    with temperature="auto": the mean of the fit and those of the folds,
+single
+    with ensemble=False: the same temperature, the fit alone,
+best
+    by the temperature that is best on the test rows themselves, for the fit alone,
+own
+    by the temperature that the training labels' own predictions give, for the fit
+    alone, which is why folds are needed.
+
+"floor" is the mean calibration error of as many rows whose classes are drawn from the
+probabilities "after": few rows have some, also if every probability is right.
 """
 
 import argparse
@@ -20,8 +32,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from active_learning import prepare
-from sklearn.base import clone
+from novelty import prepare
 from sklearn.metrics import log_loss
 
 import sksemi
@@ -42,50 +53,61 @@ def calibration_error(y, proba, n_bins=15):
     return np.abs(gaps).sum() / len(y)
 
 
+def floor_of(proba, n_draws=200):
+    """Mean calibration error of rows whose classes the probabilities are true of."""
+    rng = np.random.RandomState(0)
+    draws = [
+        (proba.cumsum(1) > rng.uniform(size=(len(proba), 1))).argmax(1)
+        for _ in range(n_draws)
+    ]
+    return np.mean([calibration_error(y, proba) for y in draws])
+
+
 def figures(y, proba):
+    """Calibration error, log loss and accuracy."""
     return {
         "ece": round(float(calibration_error(y, proba)), 4),
         "log_loss": round(
             float(log_loss(y, proba, labels=np.arange(proba.shape[1]))), 4
         ),
+        "accuracy": round(float(np.mean(proba.argmax(1) == y)), 4),
     }
 
 
 def key(line):
     """What makes a run another run."""
-    names = ("set", "method", "changed", "labels", "seed")
+    names = ("set", "method", "changed", "labels", "rows", "seed")
     return tuple(line[name] for name in names)
 
 
-def run(args, name, method, seed):
-    """Figures of one seed."""
-    X, y, X_test, y_test = prepare(name, seed)
-    y_partial = mask_labels(y, args.labels, random_state=seed)
-    est = getattr(sksemi, method)(random_state=seed, **overrides(args))
-    start = time.perf_counter()
+def run(X, y_partial, X_test, y_test, est):
+    """Figures of one fit."""
+    start = time.process_time()
     clf = SemiSupervisedClassifier(est, temperature="auto").fit(X, y_partial)
-    seconds = time.perf_counter() - start
-
-    def proba(temperature):
-        view = clone(clf).set_params(temperature=temperature)
-        vars(view).update(
-            estimator_=clf.estimator_, classes_=clf.classes_, temperature_=temperature
-        )
-        return view.predict_proba(X_test)
-
+    seconds = time.process_time() - start
     labeled = y_partial >= 0
-    raw = clf.estimator_.predict_proba(X)[labeled]
+    own = clf.estimator_.predict_proba(X)[labeled]
+    members, members_auto = clf.estimators_, clf.temperature_
+
+    def proba(temperature, estimators=members[:1]):
+        clf.temperature_, clf.estimators_ = temperature, estimators
+        return clf.predict_proba(X_test)
+
     temperatures = {
         "before": 1.0,
-        "after": clf.temperature_,
+        "after": members_auto,
+        "single": members_auto,
         "best": fit_temperature(proba(1.0), y_test),
-        "own": fit_temperature(raw, y_partial[labeled]),
+        "own": fit_temperature(own, y_partial[labeled]),
     }
+    of = {when: proba(t) for when, t in temperatures.items()}
+    of["after"] = proba(members_auto, members)
     return {
-        "accuracy": round(clf.score(X_test, y_test), 4),
         "seconds": round(seconds, 2),
+        "test_rows": len(y_test),
         "temperatures": {k: round(float(t), 4) for k, t in temperatures.items()},
-        **{k: figures(y_test, proba(t)) for k, t in temperatures.items()},
+        **{when: figures(y_test, p) for when, p in of.items()},
+        "floor": round(float(floor_of(of["after"])), 4),
     }
 
 
@@ -98,14 +120,18 @@ def summary(lines):
     """Print mean and standard deviation over the seeds."""
     groups = {}
     for line in lines:
-        groups.setdefault(key(line)[:4], []).append(line)
+        groups.setdefault(key(line)[:5], []).append(line)
     for of, own in groups.items():
-        print(*of, len(own), "seeds, accuracy", mean([x["accuracy"] for x in own]))
+        floors = [x["floor"] for x in own if "floor" in x]
+        print(*of, len(own), "seeds", f"floor {mean(floors)}" if floors else "")
         for when in own[0]["temperatures"]:
             print(
-                f"  {when:7} ECE {mean([x[when]['ece'] for x in own])}"
-                f"  log loss {mean([x[when]['log_loss'] for x in own])}"
-                f"  temperature {mean([x['temperatures'][when] for x in own])}"
+                f"  {when:7}",
+                *(
+                    f"{name} {mean([x[when][name] for x in own])} "
+                    for name in own[0][when]
+                ),
+                f"temperature {mean([x['temperatures'][when] for x in own])}",
             )
 
 
@@ -114,7 +140,10 @@ def main():
     parser.add_argument("--sets", nargs="*", default=["digits"])
     parser.add_argument("--methods", nargs="*", default=["GMVAEClusterer"])
     parser.add_argument("--labels", type=int, default=50)
+    parser.add_argument("--per-class", type=int, help="labels, in place of --labels")
+    parser.add_argument("--rows", type=int, help="of the training rows; default: all")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--summary", action="store_true")
@@ -125,18 +154,26 @@ def main():
     done = {key(line) for line in read_lines(args.out)}
     for name in args.sets:
         for method in args.methods:
-            for seed in range(args.seeds):
+            for seed in range(args.first_seed, args.first_seed + args.seeds):
+                X, y, X_test, y_test = prepare(name, seed)
+                X, y = X[: args.rows], y[: args.rows]
+                labels = args.labels
+                if args.per_class:
+                    labels = args.per_class * len(np.unique(y))
                 line = {
                     "script": "calibration.py",
                     "set": name,
                     "method": method,
                     "changed": " ".join(args.set),
-                    "labels": args.labels,
+                    "labels": labels,
+                    "rows": len(X),
                     "seed": seed,
                 }
                 if key(line) in done:
                     continue
-                line |= run(args, name, method, seed)
+                est = getattr(sksemi, method)(random_state=seed, **overrides(args))
+                y_partial = mask_labels(y, labels, random_state=seed)
+                line |= run(X, y_partial, X_test, y_test, est)
                 line |= {"machine": device_name("cpu"), "versions": versions()}
                 append_line(args.out, line)
                 print(line, flush=True)

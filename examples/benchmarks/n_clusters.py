@@ -10,13 +10,15 @@ transform, of a fit with the largest number ("wide"), and with ``--own`` also th
 the clusters of a fit at every number in its own space ("own", which did worse). Beside
 them are the silhouette and the Calinski-Harabasz index of k-means on the rows, and BIC
 of a Gaussian mixture of diagonal covariances. Sets: "blobs" and their number, 600 rows
-in 8 columns, the digits, breast cancer and wine.
+in 8 columns, the digits, breast cancer, wine and 2,000 training images of USPS, another
+sample for every seed, as a table (SKSEMI_DATA).
 
 Adds a line of JSON for each set and seed to examples/papers/results/n_clusters.jsonl
 and skips what has one.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 import sksemi
+from sksemi.datasets import fetch_usps
 from sksemi.model_selection import _CRITERIA
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
@@ -36,7 +39,7 @@ from _common import append_line, device_name, overrides, read_lines, versions
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "n_clusters.jsonl"
 CANDIDATES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 25)
 REAL = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine}
-SETS = ("blobs3", "blobs5", "blobs8", "blobs12", "blobs20", *REAL)
+SETS = ("blobs3", "blobs5", "blobs8", "blobs12", "blobs20", *REAL, "usps")
 
 
 def prepare(name, seed):
@@ -44,6 +47,10 @@ def prepare(name, seed):
     if name in REAL:
         X, y = REAL[name](return_X_y=True)
         k = len(np.unique(y))
+    elif name == "usps":
+        bunch = fetch_usps(data_home=os.environ["SKSEMI_DATA"], subset="train")
+        X, k = bunch.data.astype(np.float32), 10
+        X = X[np.random.RandomState(seed).permutation(len(X))[:2_000]]
     else:
         k = int(name.removeprefix("blobs"))
         X, _ = make_blobs(600, 8, centers=k, cluster_std=2.5, random_state=seed)

@@ -1,7 +1,7 @@
 """Rows unlike any of the training rows: scores of ours beside scikit-learn's.
 
     python examples/benchmarks/novelty.py [--sets digits ...] [--methods ...]
-        [--seeds 2] [--labels 5]
+        [--seeds 2] [--labels 5] [--left-out 3 5 ...]
     python examples/benchmarks/novelty.py --summary
 
 Each class in turn is left out of the training rows; the figure is the area under the
@@ -16,7 +16,6 @@ all scores, and skips what has one.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -30,28 +29,17 @@ import sksemi
 from sksemi.datasets import mask_labels
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, load, overrides, read_lines, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "novelty.jsonl"
 IMAGES = {"mnist": "mnist", "fashion": "fashion-mnist"}
 FOREIGN = "foreign"
 
 
-def images(name, seed):
-    X, y, X_test, y_test = load(name, os.environ["SKSEMI_DATA"])
-    rng = np.random.RandomState(seed)
-    train, test = rng.permutation(len(X))[:10_000], rng.permutation(len(X_test))[:2_000]
-
-    def table(rows):
-        return rows.reshape(len(rows), -1).astype(np.float32) / 255
-
-    return table(X[train]), y[train], table(X_test[test]), y_test[test]
-
-
 def prepare(name, seed):
     """Training rows, their labels, test rows, their labels."""
     if name in IMAGES:
-        return images(IMAGES[name], seed)
+        return active_learning.images(IMAGES[name], seed, 10_000)
     return active_learning.prepare(name, seed)
 
 
@@ -139,6 +127,9 @@ def main():
     parser.add_argument("--methods", nargs="*", default=["baselines", "GMVAEClusterer"])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--labels", type=int, default=5, help="a class; 0 for none")
+    parser.add_argument(
+        "--left-out", type=int, nargs="*", help="classes, in place of all in turn"
+    )
     parser.add_argument("--foreign", action="store_true", help="no class is left out")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -151,6 +142,8 @@ def main():
     for name in args.sets:
         for seed in range(args.seeds):
             classes = np.unique(prepare(name, seed)[1]).tolist()
+            if args.left_out:
+                classes = args.left_out
             for left_out in [FOREIGN] if args.foreign else classes:
                 for method in args.methods:
                     own = method != "baselines"

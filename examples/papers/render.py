@@ -631,6 +631,383 @@ start of fit, without a mapped file's pages.""",
     )
 
 
+# -------------------------------------------------------------- after the fit
+
+CALIBRATION_RUNS = (
+    "--sets digits",
+    '--sets wine "breast cancer" --per-class 10 --seeds 3 --methods '
+    "GMVAEClusterer CatVAEClusterer",
+    "--sets satimage phoneme splice spambase --per-class 10 --rows 600 --seeds 2",
+    "--sets twonorm --per-class 10 --rows 600 --seeds 1",
+    "--sets satimage phoneme --methods CatVAEClusterer --per-class 10 --rows 600 "
+    "--seeds 1",
+    "--sets mnist --labels 100 --rows 3000 --set max_iter=10 --seeds 3",
+)
+NOVELTY_OURS = {
+    "k-NN, features": '``criterion="features"``',
+    "score_samples": '``criterion="density"``',
+    "reconstruction": "squared reconstruction error",
+    "largest probability": "largest probability",
+    "LocalOutlierFactor, features": "LocalOutlierFactor, features",
+}
+NOVELTY_OTHERS = {
+    "k-NN, rows": "k-NN distance",
+    "LocalOutlierFactor": "LocalOutlierFactor",
+    "IsolationForest": "IsolationForest",
+}
+CRITERIA = {
+    "wide, silhouette": "silhouette",
+    "wide, calinski_harabasz": "Calinski-Harabasz",
+    "wide, davies_bouldin": "Davies-Bouldin",
+    "own, silhouette": "silhouette, a fit for every number",
+    "k-means, silhouette": "*rows:* k-means, silhouette",
+    "k-means, calinski_harabasz": "*rows:* k-means, Calinski-Harabasz",
+    "GaussianMixture, BIC": "*rows:* GaussianMixture, BIC",
+}
+
+
+def machines_of(lines):
+    return "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
+
+
+def runs_of(name, *options):
+    """Say where the lines of a benchmark are, and by which commands."""
+    commands = "\n    ".join(
+        f"python examples/benchmarks/{name}.py {option}".rstrip() for option in options
+    )
+    return f"Runs: ``examples/papers/results/{name}.jsonl``, by::\n\n    {commands}"
+
+
+def calibration_rows(groups, figure, digits=3):
+    """Rows of a table: each figure by column, a set and method by row."""
+    whens = ("before", "single", "after", "best")
+    rows = []
+    for (name, method, changed, labels, n_rows), own in groups.items():
+        setting = f"{name}, {labels} labels of {n_rows:,} rows, {method}"
+        more = [mean_sd([x["floor"] for x in own], digits)] if figure == "ece" else []
+        rose = sum(x["after"][figure] > x["before"][figure] for x in own)
+        rows.append(
+            [
+                setting + (f", ``{changed}``" if changed else ""),
+                *(mean_sd([x[when][figure] for x in own], digits) for when in whens),
+                *more,
+                f"{rose} of {len(own)}",
+            ]
+        )
+    return rows
+
+
+def calibration_page():
+    """Page of examples/benchmarks/calibration.py."""
+    lines = read("calibration")
+    earlier = [x for x in lines if "masked" in x]
+    lines = sorted(
+        (x for x in lines if "masked" not in x),
+        key=lambda x: (x["set"] != "digits", x["rows"], x["set"], x["method"][::-1]),
+    )
+    keys = ("set", "method", "changed", "labels", "rows")
+    groups = by(lines, *keys)
+    header = ["run", "before", "temperature alone", "with the ensemble", "best"]
+    settings = [
+        [
+            f"{name}, {method}",
+            mean_sd([x["before"]["accuracy"] for x in own], 3),
+            mean_sd([x["after"]["accuracy"] for x in own], 3),
+            mean_sd([x["temperatures"]["after"] for x in own], 2),
+            mean_sd([x["temperatures"]["best"] for x in own], 2),
+            f"{own[0]['test_rows']:,}",
+        ]
+        for (name, method, *_), own in groups.items()
+    ]
+    trials = by(read("calibration-trials"), "recipe")
+    of_earlier = by(earlier, *keys)
+    return joined(
+        head_of("calibration"),
+        title("Calibration", "="),
+        f"""Probabilities of ``SemiSupervisedClassifier`` on test rows, before and after
+``temperature="auto"``: the expected calibration error (ECE) in 15 bins of the largest
+probability, and the log loss in nats. Mean and standard deviation over splits and draws
+of labels. "temperature alone" is ``ensemble=False``; "best" is the temperature that is
+best on the test rows themselves, which no single temperature can beat; "exact" is the
+mean ECE of as many rows whose classes are drawn from the probabilities with the
+ensemble: few rows have some, also if all probabilities are right. "rose" is the number
+of draws on which the figure with the ensemble is above that before. The digits are
+split into 1,400 training and 397 test rows; "mnist" is 3,000 training images as a
+table and 2,000 test images; other sets are those of :doc:`tables`, of whose training
+rows the first 600 are taken, with 10 labels a class. One thread of a machine that
+did other work ({machines_of(lines)}).""",
+        runs_of("calibration", *CALIBRATION_RUNS),
+        title("Expected calibration error"),
+        table([*header, "exact", "rose"], calibration_rows(groups, "ece")),
+        title("Log loss, nats"),
+        table([*header, "rose"], calibration_rows(groups, "log_loss")),
+        title("Accuracy and temperatures"),
+        table(
+            ["run", "before", "with the ensemble", "temperature", "best", "test rows"],
+            settings,
+        ),
+        title("What was tried"),
+        """Recipes on the same fits of other draws (seeds from 10 on): the digits'
+training rows and test rows, and 1,000 training rows and the validation rows of
+development sets, 10 labels a class. Figures are means over the sets, of means over
+seeds; the last two columns are the largest rise over a draw. "T, prior p" is a
+temperature with a prior of precision p on its logarithm; "smoothing" mixes
+probabilities with even ones, by a weight fitted to the folds. Lines:
+``examples/papers/results/calibration-trials.jsonl``; the code of the trials is not
+kept.""",
+        trials_of_calibration(trials),
+        """Earlier runs: one temperature from folds whose rows stay in the fit,
+unlabeled ("masked"), and from the training labels' own predictions ("own").""",
+        table(
+            ["run", "figure", "before", "single", "best", "own", "masked"],
+            [
+                [
+                    f"{name}, {labels} labels of {n_rows:,} rows",
+                    label,
+                    *(
+                        mean_sd([x[when][figure] for x in own], 3)
+                        for when in ("before", "single", "best", "own", "masked")
+                    ),
+                ]
+                for (name, _, _, labels, n_rows), own in of_earlier.items()
+                for figure, label in (("ece", "ECE"), ("log_loss", "log loss"))
+            ],
+        ),
+    )
+
+
+def trials_of_calibration(recipes):
+    """Table of calibration-trials.jsonl: a row for each recipe."""
+    sets = sorted({(x["set"], x["method"]) for own in recipes.values() for x in own})
+    before = {
+        (x["set"], x["method"], x["seed"]): x for x in recipes.get(("before",), [])
+    }
+    rows = []
+    for (recipe,), own in recipes.items():
+        means = [
+            [
+                np.mean([x[f] for x in own if (x["set"], x["method"]) == of])
+                for of in sets
+            ]
+            for f in ("ece", "log_loss", "accuracy")
+        ]
+        rises = [
+            max(x[f] - before[x["set"], x["method"], x["seed"]][f] for x in own)
+            for f in ("ece", "log_loss")
+        ]
+        rows.append(
+            [
+                recipe,
+                *(f"{np.mean(m):.3f}" for m in means),
+                *(f"{r:+.3f}" for r in rises),
+            ]
+        )
+    header = ["recipe", "ECE", "log loss", "accuracy", "ECE rises", "log loss rises"]
+    draws = by(recipes.get(("before",), []), "set", "method").items()
+    n_draws = [f"{' '.join(of)} {len(own)}" for of, own in draws]
+    return joined(table(header, rows), f"Draws: {'; '.join(n_draws)}.").rstrip()
+
+
+def novelty_parts(lines):
+    """Header and rows: a score by row, a column for each set and setting."""
+    columns = {}
+    for line in lines:
+        foreign = line["left_out"] == "foreign"
+        name = f"{line['set']}, MNIST new" if foreign else line["set"]
+        columns.setdefault(name, []).append(line)
+    parts = {}
+    for name, own in columns.items():
+        areas = defaultdict(list)
+        for line in own:
+            for score, area in line["areas"].items():
+                areas[score].append(area)
+        parts[name] = areas
+    return parts
+
+
+def mean_and_least(areas):
+    if not areas:
+        return r"\-"
+    return f"{np.mean(areas):.3f} ({np.min(areas):.3f})"
+
+
+def novelty_page():
+    """Page of examples/benchmarks/novelty.py."""
+    lines = read("novelty")
+    shown = [x for x in lines if x["method"] == "baselines" or x["labels"]]
+    parts = novelty_parts(shown)
+    rows = [
+        [name, *(mean_and_least(areas.get(score)) for areas in parts.values())]
+        for group in (NOVELTY_OURS, {"": r"*on the rows themselves*"}, NOVELTY_OTHERS)
+        for score, name in group.items()
+    ]
+    settings = [
+        [
+            name if group[0]["left_out"] != "foreign" else f"{name}, MNIST new",
+            changed,
+            str(labels),
+            str(len({x["seed"] for x in group})),
+            str(len({x["left_out"] for x in group})),
+        ]
+        for (name, changed, labels, _), group in by(
+            [x | {"trap": x["left_out"] == "foreign"} for x in lines],
+            "set",
+            "changed",
+            "labels",
+            "trap",
+        ).items()
+        if group[0]["method"] != "baselines"
+    ]
+    unlabeled = novelty_parts([x for x in lines if x not in shown])
+    return joined(
+        head_of("novelty"),
+        title("Novelty detection", "="),
+        f"""Each class in turn is left out of the training rows, and a score is to
+tell its test rows from the others: the area under the ROC curve, as the mean over
+classes and seeds and, in parentheses, the lowest. Scores are those of GMVAEClusterer,
+and below them those of scikit-learn's tools on the rows themselves. In columns with
+"MNIST new", nothing is left out: MNIST's test images are to be told from those of the
+set, a known trap for likelihoods. MNIST and Fashion-MNIST are 10,000 training and 2,000
+test images as tables; sets of more than 5,000 rows are samples of them. One thread of a
+machine that did other work ({machines_of(lines)}).""",
+        runs_of(
+            "novelty",
+            '--set max_iter=40 --sets digits "breast cancer" wine satimage',
+            "--set max_iter=10 --labels 10 --sets mnist --left-out 4 7",
+            "--set max_iter=10 --labels 10 --sets fashion --foreign",
+        ),
+        table(["score", *parts], rows),
+        title("Settings"),
+        table(
+            ["set", "changed", "labels a class", "seeds", "classes left out"], settings
+        ),
+        title("Without labels"),
+        table(
+            ["score", *unlabeled],
+            [
+                [name, *(mean_and_least(a.get(score)) for a in unlabeled.values())]
+                for score, name in NOVELTY_OURS.items()
+            ],
+        ),
+    )
+
+
+def reached(errors, goal):
+    """First number of labels at which the mean error is at most the goal."""
+    labels = [n for n in sorted(errors) if np.mean(errors[n]) <= goal]
+    return labels[0] if labels else None
+
+
+def active_learning_page():
+    """Page of examples/benchmarks/active_learning.py."""
+    lines = read("active_learning")
+    parts, goals = [], []
+    keys = ("set", "method", "changed", "train_rows")
+    for (name, method, changed, n_rows), group in by(lines, *keys).items():
+        errors = {
+            strategy: {
+                n: [x["error"] for x in own] for (n,), own in by(g, "labels").items()
+            }
+            for (strategy,), g in by(group, "strategy").items()
+        }
+        budgets = sorted({x["labels"] for x in group})
+        rows = [
+            [
+                strategy,
+                *(mean_sd(of[n], 1) if n in of else r"\-" for n in budgets),
+                "/".join(sorted({str(len(own)) for own in of.values()}, key=int)),
+            ]
+            for strategy, of in errors.items()
+        ]
+        parts += [
+            title(f"{name[0].upper()}{name[1:]}"),
+            f"{method}, ``{changed}``"
+            + (f", {n_rows} training rows." if n_rows else "."),
+            table(["strategy", *map(str, budgets), "seeds"], rows),
+        ]
+        random, auto = errors["random"], errors["auto"]
+        goal = np.mean(random[40])
+        spread = [np.std(of[40], ddof=1) for of in (random, auto)]
+        goals.append(
+            [
+                name,
+                f"{goal:.1f}",
+                str(reached(auto, goal) or "not reached"),
+                *(f"{x:.1f}" for x in spread),
+            ]
+        )
+    return joined(
+        head_of("active_learning"),
+        title("Active learning", "="),
+        f"""Test error in percent against the number of labels, by which rows were
+labeled: mean and standard deviation over splits and draws. Every strategy begins with
+the same fit without labels; the estimator is told the number of classes. "(tried)" are
+strategies that were not taken. One thread of a machine that did other work
+({machines_of(lines)}).""",
+        runs_of(
+            "active_learning",
+            '--set max_iter=40 --sets digits "breast cancer"',
+            "--set max_iter=40 --sets satimage splice --strategies random auto "
+            "--rows 600 --seeds 3",
+        ),
+        title("Goal"),
+        """Half of the labels that random rows need, at the error of 40 random
+labels, and half of the spread: the error of 40 random labels, the first number of
+labels at which "auto" is no worse, and the standard deviations at 40 labels.""",
+        table(["set", "error", "labels of auto", "spread, random", "auto"], goals),
+        *parts,
+    )
+
+
+def n_clusters_page():
+    """Page of examples/benchmarks/n_clusters.py."""
+    lines = [x for x in read("n_clusters") if x["method"] == "GMVAEClusterer"]
+    sets = by(lines, "set")
+    gaps = {
+        criterion: {
+            name: [
+                abs(x["found"][criterion] - x["true"])
+                for x in own
+                if criterion in x["found"]
+            ]
+            for (name,), own in sets.items()
+        }
+        for criterion in CRITERIA
+    }
+
+    def row(criterion, name):
+        of = {s: v for s, v in gaps[criterion].items() if v}
+        mean = (
+            f"{np.mean([np.mean(v) for v in of.values()]):.1f}"
+            if len(of) == len(gaps[criterion])
+            else r"\-"
+        )
+        return [
+            name,
+            mean,
+            *(f"{np.mean(v):.1f}" if v else r"\-" for v in gaps[criterion].values()),
+        ]
+
+    header = [
+        "criterion",
+        "mean",
+        *(f"{name} ({own[0]['true']})" for (name,), own in sets.items()),
+    ]
+    seeds = sorted({len(own) for own in sets.values()})
+    changed = sorted({x["changed"] for x in lines})
+    return joined(
+        head_of("n_clusters"),
+        title("Number of clusters", "="),
+        f"""Distance of the number found from the true one, in parentheses after the
+set's name. GMVAEClusterer with ``{"; ".join(changed)}``, numbers from 2 to 25, seeds:
+{", ".join(map(str, seeds))}. "blobs" have 600 rows in 8 columns, USPS a sample of 2,000
+rows; columns are standardized. "*rows:*" are scikit-learn's tools on the rows
+themselves. One thread of a machine that did other work ({machines_of(lines)}).""",
+        runs_of("n_clusters", "--set max_iter=20"),
+        table(header, [row(*item) for item in CRITERIA.items()]),
+    )
+
+
 def trials_page():
     """Page of the trials that decided the defaults on tables."""
     lines = [x for x in read("tables-trials") if x["labels"] == "10 labels a class"]
@@ -721,115 +1098,6 @@ def trials_table(lines, sets):
 # -------------------------------------------- tables and figures in other pages
 
 
-def area(runs, score):
-    """Mean over the classes left out and, if there are several, the least, as text."""
-    values = [x["areas"][score] for x in runs]
-    mean, least = (f"{v:.3f}".removeprefix("0") for v in (np.mean(values), min(values)))
-    return mean if len(values) == 1 else f"{mean} ({least})"
-
-
-NOVELTY_SETS = {  # labels per class of the fits
-    "digits": 5,
-    "breast cancer": 5,
-    "wine": 5,
-    "fashion": 10,
-}
-NOVELTY_SCORES = {
-    '``criterion="features"``': "k-NN, features",
-    '``criterion="density"``': "score_samples",
-    "squared reconstruction error": "reconstruction",
-    "largest probability": "largest probability",
-    "LocalOutlierFactor, features": "LocalOutlierFactor, features",
-    "*on the rows themselves:*": None,
-    "k-NN distance": "k-NN, rows",
-    "LocalOutlierFactor": "LocalOutlierFactor",
-    "IsolationForest": "IsolationForest",
-}
-
-
-def novelty_table():
-    """Areas under the ROC curve of examples/benchmarks/novelty.py."""
-    lines = by(read("novelty"), "set", "labels", "method")
-    rows = []
-    for name, score in NOVELTY_SCORES.items():
-        rows.append([name])
-        for of, labels in NOVELTY_SETS.items() if score else ():
-            runs = lines[of, labels, "GMVAEClusterer"] + lines[of, 0, "baselines"]
-            rows[-1].append(area([x for x in runs if score in x["areas"]], score))
-    return table(["score", *(s.replace("fash", "Fash") for s in NOVELTY_SETS)], rows)
-
-
-N_CLUSTERS = {
-    "silhouette": "wide, silhouette",
-    "Calinski-Harabasz": "wide, calinski_harabasz",
-    "Davies-Bouldin": "wide, davies_bouldin",
-    "*on the rows themselves:*": None,
-    "k-means, silhouette": "k-means, silhouette",
-    "k-means, Calinski-Harabasz": "k-means, calinski_harabasz",
-    "GaussianMixture, BIC": "GaussianMixture, BIC",
-}
-
-
-def misses(criterion):
-    """Mean distance of the number found from the true one, by set, and the seeds."""
-    runs = [x for x in read("n_clusters") if x["method"] == "GMVAEClusterer"]
-    sets = by([x for x in runs if criterion in x["found"]], "set", "true")
-    gaps = {
-        of: np.mean([abs(x["found"][criterion] - x["true"]) for x in own])
-        for of, own in sorted(
-            sets.items(), key=lambda x: (x[0][0][:5] != "blobs", x[0][1])
-        )
-    }
-    return gaps, min(len(own) for own in sets.values())
-
-
-def n_clusters_table():
-    """Misses of examples/benchmarks/n_clusters.py."""
-    rows = []
-    for name, criterion in N_CLUSTERS.items():
-        if not criterion:
-            rows.append([name])
-            continue
-        gaps, seeds = misses(criterion)
-        values = [np.mean(list(gaps.values())), *gaps.values()]
-        rows.append([name, str(seeds), *(f"{value:.1f}" for value in values)])
-    header = [f"{name.rstrip('0123456789')}, {k}" for name, k in gaps]
-    return table(["criterion", "seeds", "mean", *header], rows)
-
-
-STRATEGIES = {
-    "random": "random",
-    "auto": "auto",
-    "typiclust": "typiclust",
-    "coreset": "coreset",
-    "margin": "margin",
-    "weighted k-means": "(tried) k-means weighted by doubt",
-    "doubtful clusters": "(tried) clusters by doubt",
-    "the same + 0.1": "(tried) clusters by doubt + 0.1",
-}
-
-
-def active_learning_table(name, digits=1):
-    """Make a table of the errors of examples/benchmarks/active_learning.py on a set."""
-    lines = [x for x in read("active_learning") if x["set"] == name]
-    budgets = sorted({x["labels"] for x in lines})
-    errors = by(lines, "strategy", "labels")
-    rows = []
-    for shown, strategy in STRATEGIES.items():
-        runs = [[x["error"] for x in errors[strategy, n]] for n in budgets]
-        draws = sorted({len(values) for values in runs})
-        if draws[-1]:
-            text = " to ".join(str(n) for n in (draws[0], draws[-1]))
-            rows.append(
-                [
-                    shown,
-                    str(draws[0]) if len(draws) == 1 else text,
-                    *(mean_sd(values, digits) if values else r"\-" for values in runs),
-                ]
-            )
-    return table(["labels", "draws", *map(str, budgets)], rows)
-
-
 def classes_seen(strategy, labels):
     """Range of the number of classes that have a label on digits, as text."""
     seen = [
@@ -907,10 +1175,6 @@ def z2_table():
 TABLES = {
     "consistency": consistency_table,
     "z2": z2_table,
-    "novelty": novelty_table,
-    "n-clusters": n_clusters_table,
-    "active-learning": lambda: active_learning_table("digits"),
-    "active-learning-breast-cancer": lambda: active_learning_table("breast cancer"),
 }
 
 
@@ -965,34 +1229,19 @@ def figures():
         result[f"tables-{labels}"] = str(n_tables)
         for method, accuracy in means.items():
             result[f"tables-{labels}-{slug(method)}"] = f"{accuracy:.3f}"
-    result["novelty-unlabeled-features"], result["novelty-unlabeled-density"] = (
-        area(
-            [
-                x
-                for x in read("novelty")
-                if x["set"] == "digits"
-                and x["method"] == "GMVAEClusterer"
-                and not x["labels"]
-            ],
-            score,
-        )
-        for score in ("k-NN, features", "score_samples")
+    found = sorted(
+        x["found"]["wide, silhouette"]
+        for x in read("n_clusters")
+        if (x["set"], x["method"]) == ("wine", "CatVAEClusterer")
     )
-    own = np.mean(list(misses("own, silhouette")[0].values()))
-    result["n-clusters-own-mean"] = f"{own:.1f}"
-    found = {
-        of: sorted(x["found"]["wide, silhouette"] for x in runs)
-        for of, runs in by(read("n_clusters"), "set", "method").items()
-    }
-    on_digits = found["digits", "GMVAEClusterer"]
-    result["n-clusters-digits"] = f"{on_digits[0]} to {on_digits[-1]}"
-    *others, last = map(str, found["wine", "CatVAEClusterer"])
+    *others, last = map(str, found)
     result["n-clusters-catvae-wine"] = f"{', '.join(others)} and {last}"
     for (form,), lines in by(read("latency"), "form").items():
         last = {x["method"]: x["p50_ms"]["1"] for x in lines}.values()
         result[f"latency-{form}"] = f"{min(last):.1f} to {max(last):.1f}"
     for strategy in ("random", "auto"):
         result[f"classes-seen-{strategy}"] = classes_seen(strategy, 10)
+    result |= figures_after_fits()
     on_digits = read("likelihood")[-1]["figures"]
     for model, runs in on_digits.items():
         name = f"cagem-digits-{model.split()[0]}"
@@ -1005,6 +1254,54 @@ def figures():
             ):
                 values = [sign * (run[key] - without[key]) for run, without in pairs]
                 result[f"{name}-{end}"] = mean_sd(values)
+    return result
+
+
+def figures_after_fits():
+    """Figures of calibration, novelty, active learning and numbers of clusters."""
+    result = {}
+    for (method,), lines in by(
+        [
+            x
+            for x in read("calibration")
+            if x["set"] == "digits" and not x["changed"] and "floor" in x
+        ],
+        "method",
+    ).items():
+        for when in ("before", "single", "after"):
+            for figure in ("ece", "log_loss", "accuracy"):
+                values = [x[when][figure] for x in lines]
+                name = f"calibration-{slug(method)}-{when}-{figure}"
+                result[name.replace("_", "-")] = mean_sd(values, 3)
+        floors = [x["floor"] for x in lines]
+        result[f"calibration-{slug(method)}-floor"] = mean_sd(floors, 3)
+    novelty = novelty_parts(
+        [x for x in read("novelty") if x["method"] == "baselines" or x["labels"]]
+    )
+    for name, of in (("digits", "digits"), ("fashion", "fashion, MNIST new")):
+        for score, short in (
+            ("k-NN, features", "features"),
+            ("score_samples", "density"),
+            ("k-NN, rows", "rows"),
+        ):
+            result[f"novelty-{name}-{short}"] = f"{np.mean(novelty[of][score]):.3f}"
+    active = by(read("active_learning"), "set", "strategy", "labels")
+    for strategy, labels in (("auto", 20), ("random", 40)):
+        errors = [x["error"] for x in active["digits", strategy, labels]]
+        result[f"active-digits-{strategy}-{labels}"] = mean_sd(errors, 1)
+    for criterion, name in (
+        ("wide, silhouette", "silhouette"),
+        ("k-means, silhouette", "k-means-silhouette"),
+        ("GaussianMixture, BIC", "bic"),
+    ):
+        gaps = [
+            np.mean([abs(x["found"][criterion] - x["true"]) for x in own])
+            for own in by(
+                [x for x in read("n_clusters") if x["method"] == "GMVAEClusterer"],
+                "set",
+            ).values()
+        ]
+        result[f"n-clusters-{name}"] = f"{np.mean(gaps):.1f}"
     return result
 
 
@@ -1088,6 +1385,10 @@ def pages():
     result[PAGES / "digits.rst"] = digits_page()
     result[PAGES / "latency.rst"] = latency_page()
     result[PAGES / "growth.rst"] = growth_page()
+    result[PAGES / "calibration.rst"] = calibration_page()
+    result[PAGES / "novelty.rst"] = novelty_page()
+    result[PAGES / "active_learning.rst"] = active_learning_page()
+    result[PAGES / "n_clusters.rst"] = n_clusters_page()
     result[PAGES / "trials.rst"] = trials_page()
     for path in [*ROOT.glob("docs/*.rst"), *PAGES.glob("notes-*.rst")]:
         text = path.read_text()

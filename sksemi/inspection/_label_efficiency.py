@@ -1,9 +1,12 @@
 """Scores against the number of labels, with the unlabeled rows and without."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
@@ -28,6 +31,24 @@ def _default_baseline():
     return make_pipeline(
         FunctionTransformer(_flat), StandardScaler(), LogisticRegression(max_iter=1000)
     )
+
+
+def _splits(cv, X, codes, rng):
+    """Training and labeled test rows of each split, as lists of arrays."""
+    if cv is None or isinstance(cv, Integral):
+        cv = PartialLabelKFold(5 if cv is None else cv, shuffle=True, random_state=rng)
+    splits = [
+        (train, test[codes[test] >= 0])
+        for train, test in (
+            map(np.asarray, split) for split in check_cv(cv).split(X, codes)
+        )
+    ]
+    if not all(len(test) and (codes[train] >= 0).any() for train, test in splits):
+        raise ValueError(
+            f"cv={cv!r} makes a split without a labeled row to train on, or without "
+            "one to score. PartialLabelKFold splits the labeled rows."
+        )
+    return splits
 
 
 def _scores(estimator, baseline, scoring, X, codes, train, test, n_labels, seed):
@@ -143,11 +164,11 @@ class LabelEfficiencyDisplay:
         """Fit clones to draws of the labels, score them on the others, and draw.
 
         The labeled rows are split into stratified folds
-        (:class:`sksemi.model_selection.PartialLabelKFold`). Each fold in turn is used
-        for scoring, and the given numbers of labels are drawn from the others, balanced
-        over the classes. One clone is fitted to these and, as unlabeled rows, all other
-        rows of the other folds. Another clone and the baseline are fitted to the
-        labeled rows alone.
+        (:class:`sksemi.model_selection.PartialLabelKFold`), or as ``cv`` splits. Each
+        fold in turn is used for scoring, and the given numbers of labels are drawn from
+        the others, balanced over the classes. One clone is fitted to these and, as
+        unlabeled rows, all other rows of the other folds. Another clone and the
+        baseline are fitted to the labeled rows alone.
 
         Parameters
         ----------
@@ -165,8 +186,12 @@ class LabelEfficiencyDisplay:
             columns.
         scoring : str or callable, default=None
             As in scikit-learn's searches. None is ``score``: accuracy.
-        cv : int, default=5
-            Number of folds, and so of draws for each number of labels.
+        cv : int, splitter, iterable or None, default=5
+            Each split is a draw of each number of labels. An int is the number of folds
+            of PartialLabelKFold, shuffled; None is five. A splitter, such as
+            ``PartialLabelShuffleSplit``, is given X and the codes of the labels, -1 for
+            rows without one; an iterable yields row numbers to train on and to test on.
+            Test rows without a label are not scored.
         n_jobs : int, default=None
             Number of processes. None is one, unless in a :obj:`joblib.parallel_backend`
             context; -1 is all processors.
@@ -185,13 +210,13 @@ class LabelEfficiencyDisplay:
         Raises
         ------
         ValueError
-            If ``n_labels`` has a number above that of the labels in a training fold.
+            If ``n_labels`` has a number above that of the labels in a training fold,
+            or a split has no labeled row to train on or to score.
         """
         check_support(cls, "from_estimator")
         codes, classes = check_y(y, len(y))
         rng = check_random_state(random_state)
-        folds = PartialLabelKFold(cv, shuffle=True, random_state=rng)
-        splits = list(folds.split(codes, codes))
+        splits = _splits(cv, X, codes, rng)
         most = min(int(np.sum(codes[train] >= 0)) for train, _ in splits)
         if n_labels is None:
             parts = {max(most // part, len(classes)) for part in (8, 4, 2, 1)}
@@ -200,7 +225,7 @@ class LabelEfficiencyDisplay:
             if not COUNT.is_satisfied_by(n) or n > most:
                 raise ValueError(
                     f"n_labels has {n!r}: give integers from 1 to {most}, the labels "
-                    f"that {cv - 1} of {cv} folds have."
+                    "in the smallest training fold."
                 )
         seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
         model = _default_baseline() if baseline is None else baseline

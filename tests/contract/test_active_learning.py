@@ -1,6 +1,7 @@
 """Queries: each strategy by its definition, on arrays; real estimators; refusals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import entropy
 from sklearn.base import BaseEstimator
@@ -170,6 +171,35 @@ def test_estimators_of_this_package(Estimator, strategy, fitted, digits):
     assert (y_partial[rows] == -1).all()
 
 
+@every_strategy
+@pytest.mark.parametrize("container", [np.asarray, list, pd.DataFrame])
+def test_rows_are_passed_in_parts(strategy, container, fitted, digits):
+    X, _, y_partial = digits
+    est, seen = fitted[GMVAEClusterer], []
+
+    class Watched(BaseEstimator):
+        def fit(self, X, y=None):
+            return self
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict_proba(self, X):
+            seen.append(len(X))
+            return est.predict_proba(X)
+
+        def transform(self, X):
+            seen.append(len(X))
+            return est.transform(X)
+
+    options = dict(y=y_partial, strategy=strategy, random_state=0)
+    whole = query(est, X, 9, **options)
+    parts = query(Watched(), container(X), 9, batch_size=len(X) // 3, **options)
+    np.testing.assert_array_equal(parts, whole)
+    assert all(n <= len(X) // 3 for n in seen)
+    assert sum(seen) == len(X) * {"auto": 2, "random": 0}.get(strategy, 1)
+
+
 @pytest.fixture(scope="module")
 def fitted(digits):
     X, _, y_partial = digits
@@ -196,6 +226,9 @@ def test_refusals(blobs, partial):
         query(est, X, 2, strategy="badge")
     with pytest.raises(ValueError, match=r"np\.where"):
         query(est, X, 2, y=np.where(partial < 0, np.nan, partial))
+    for batch_size in (0, 2.5, "auto"):
+        with pytest.raises(ValueError, match=r"batch_size=.* positive integer"):
+            query(est, X, 2, batch_size=batch_size)
     with pytest.raises(NotFittedError):
         query(GMVAEClusterer(), X, 2)
     with pytest.raises(TypeError, match="method predict_proba, which KMeans lacks"):

@@ -158,14 +158,15 @@ def halved(value):
 @pytest.mark.parametrize(
     ("name", "page"),
     [
-        ("novelty", "novelty"),
-        ("active_learning", "active_learning"),
         ("acol", "notes-acol"),
         ("cagem", "notes-cagem"),
+        ("calibration", "calibration"),
+        ("novelty", "novelty"),
+        ("active_learning", "active_learning"),
         ("n_clusters", "n_clusters"),
     ],
 )
-def test_a_changed_line_changes_the_table_between_marks(name, page, monkeypatch):
+def test_a_changed_line_changes_what_is_rendered_from_it(name, page, monkeypatch):
     def changed(other):
         if other != name:
             return read(other)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import KFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +17,7 @@ import matplotlib.pyplot as plt
 
 from sksemi import GMVAEClusterer
 from sksemi.inspection import LabelEfficiencyDisplay
+from sksemi.model_selection import PartialLabelShuffleSplit
 from sksemi.semi_supervised import SemiSupervisedClassifier
 from tests.contract.estimators import quick
 
@@ -89,6 +91,35 @@ def test_rows_of_each_curve(data):
         together = np.concatenate(tests[start : start + 4])
         np.testing.assert_array_equal(np.sort(together), labeled)
     assert display.n_labels == [4, 8, 16]
+
+
+def test_splitters_and_iterables(data):
+    X, y = data
+
+    def run(cv):
+        log = []
+        display = LabelEfficiencyDisplay.from_estimator(
+            Remembering(log), X, y, n_labels=[6], cv=cv, random_state=0
+        )
+        return display, log
+
+    shuffled = PartialLabelShuffleSplit(3, test_size=0.25, random_state=1)
+    splits = list(shuffled.split(X, y))
+    display, log = run(shuffled)
+    assert display.scores[WITH].shape == (1, 3)
+    for both, (train, test) in zip(log[::2], splits, strict=True):
+        np.testing.assert_array_equal(both["fit"], train)
+        np.testing.assert_array_equal(both["test"], test)
+    # the same splits as an iterable, and those of one that knows no missing labels
+    again, _ = run(iter(splits))
+    np.testing.assert_array_equal(again.scores[WITH], display.scores[WITH])
+    _, log = run(KFold(4))
+    for both, (train, test) in zip(log[::2], KFold(4).split(X), strict=True):
+        np.testing.assert_array_equal(both["fit"], train)
+        np.testing.assert_array_equal(both["test"], test[y[test] >= 0])
+    five, none = run(5)[0], run(None)[0]
+    for name in five.scores:
+        np.testing.assert_array_equal(five.scores[name], none.scores[name])
 
 
 def test_scores_are_those_of_the_fits(data):
@@ -165,8 +196,14 @@ def test_refusals(data):
     est = LogisticRegression()
     for n_labels in ([21], [0], [2.5]):
         with pytest.raises(
-            ValueError, match="integers from 1 to 20, the labels that 1"
+            ValueError, match="integers from 1 to 20, the labels in the smallest"
         ):
             LabelEfficiencyDisplay.from_estimator(est, X, y, n_labels=n_labels, cv=2)
+    half, rest = np.flatnonzero(y >= 0)[:20], np.flatnonzero(y < 0)
+    for split in [(half, rest), (rest, half)]:
+        with pytest.raises(ValueError, match="without a labeled row"):
+            LabelEfficiencyDisplay.from_estimator(est, X, y, cv=[split])
+    with pytest.raises(ValueError, match="cv"):
+        LabelEfficiencyDisplay.from_estimator(est, X, y, cv="five")
     with pytest.raises(ValueError, match="no labeled row"):
         LabelEfficiencyDisplay.from_estimator(est, X, np.full(100, -1))

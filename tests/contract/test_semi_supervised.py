@@ -266,6 +266,33 @@ def test_rows_are_predicted_by_fits_without_them(split):
     assert parallel.temperature_ == clf.temperature_
 
 
+def test_ensemble_is_the_mean_of_the_fits(split):
+    """Of all rows and of each fold's, each divided by the temperature."""
+    X, y, X_test, _ = split
+    X = X + 0.3 * np.random.RandomState(0).standard_normal(X.shape)
+    clf = SemiSupervisedClassifier(Remembering([]), temperature="auto").fit(X, y)
+    fits = [np.arange(300), *(train for train, _ in PartialLabelKFold(5).split(X, y))]
+    expected = []
+    for rows in fits:
+        known = rows[y[rows] >= 0]
+        proba = GaussianNB().fit(X[known], y[known]).predict_proba(X_test)
+        powers = np.maximum(proba, np.finfo(float).tiny) ** (1 / clf.temperature_)
+        expected.append(powers / powers.sum(1, keepdims=True))
+    assert len(clf.estimators_) == 6
+    assert clf.estimators_[0] is clf.estimator_
+    np.testing.assert_allclose(
+        clf.predict_proba(X_test), np.mean(expected, axis=0), atol=1e-12
+    )
+    np.testing.assert_array_equal(
+        clf.predict(X_test), np.mean(expected, axis=0).argmax(1)
+    )
+    alone = clone(clf).set_params(ensemble=False).fit(X, y)
+    assert alone.estimators_ == [alone.estimator_]
+    assert alone.temperature_ == clf.temperature_
+    np.testing.assert_allclose(alone.predict_proba(X_test), expected[0], atol=1e-12)
+    assert len(clone(clf).set_params(temperature=2).fit(X, y).estimators_) == 1
+
+
 # ------------------------------------------- what scikit-learn asks of an estimator
 
 
