@@ -162,7 +162,7 @@ class Ranks:
         if max(n_rows) > MOST_UNEVEN * min(n_rows):
             raise ValueError(
                 f"The processes of this fit have {n_rows} rows of X. Give each about "
-                "the same number, for example X[rank::n_ranks]."
+                "the same number: X, y = sksemi.datasets.shard_rows(X, y)."
             )
         for what, kinds in [
             ("a label", [n_labeled > 0 for _, n_labeled in every]),
