@@ -7,7 +7,8 @@ Digits are 1,500 of scikit-learn's as rows of a table, 50 of them with a label, 
 other 297 are for the test; MNIST is the first 20,000 training images as rows of uint8,
 100 with a label, and its 10,000 test images. ``fit`` has its defaults (and the
 ``max_iter`` given), and ``partial_fit`` passes over the same rows in 20 parts until it
-has taken as many steps. Seconds are processor time of one thread. Adds a line per class
+has taken as many steps. ``--batch-size 122`` gives ``fit`` steps of as many unlabeled
+digits as a part has. Seconds are processor time of one thread. Adds a line per class
 and seed to examples/papers/results/streams.jsonl, and skips those that are there.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -69,11 +71,11 @@ def compare(args, method, seed):
     """Figures of a class and a seed."""
     X, y, X_test, y_test = rows_of(args, seed)
     est = getattr(sksemi, method)(random_state=seed, device="cpu")
-    if args.max_iter:
-        est.set_params(max_iter=args.max_iter)
+    changed = {"max_iter": args.max_iter, "batch_size": args.batch_size}
+    est.set_params(**{name: value for name, value in changed.items() if value})
+    stream = clone(est)
     with Cost() as fit:
         est.fit(X, y)
-    stream = getattr(sksemi, method)(random_state=seed, device="cpu")
     parts = np.array_split(np.arange(len(X)), N_PARTS)
     n_passes = 0
     with Cost() as cost:
@@ -99,16 +101,17 @@ def main():
     parser.add_argument("--methods", nargs="*", default=sorted(sksemi.__all__))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--max-iter", type=int, help="of fit (default: the class's)")
+    parser.add_argument("--batch-size", type=int, help="(default: the class's)")
     parser.add_argument("--folder", default=os.environ.get("SKSEMI_DATA", "data"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    keys = ("data", "method", "seed", "max_iter")
-    known = [tuple(line[key] for key in keys) for line in read_lines(args.out)]
+    keys = ("data", "method", "seed", "max_iter", "batch_size")
+    known = [tuple(line.get(key) for key in keys) for line in read_lines(args.out)]
     for seed in args.seeds:
         for method in args.methods:
-            run = (args.data, method, seed, args.max_iter)
+            run = (args.data, method, seed, args.max_iter, args.batch_size)
             if run in known:
                 continue
             figures = compare(args, method, seed)
