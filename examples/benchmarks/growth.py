@@ -168,7 +168,7 @@ def plot(path):
     """Draw time per row and memory over rows, clusters and labels."""
     import matplotlib.pyplot as plt
 
-    lines = read_lines(RESULTS)
+    lines = [x for x in read_lines(RESULTS) if "columns" not in x["setting"]]
     _, axes = plt.subplots(2, 3, sharey="row", figsize=(9, 5), layout="constrained")
     for column, name in enumerate(("rows", "clusters", "labels")):
         others = {key: value for key, value in BASE.items() if key != name}
