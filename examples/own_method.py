@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from sksemi._engine.estimator import DeepClusterer
 from sksemi._engine.training import Loss
 from sksemi._nn.networks import ACTIVATIONS, Units, encoder, in_float64
+from sksemi._nn.precision import double
 from sksemi._validation import COUNT, NON_NEGATIVE
 from sksemi.datasets import mask_labels
 
@@ -65,7 +66,7 @@ class Information(nn.Module):
 
     def predict_proba(self, x):
         """q(y|x): (n, n_features) -> (n, K), float64."""
-        return in_float64(self.q_y, self.encode(x)).double().softmax(1)
+        return double(in_float64(self.q_y, self.encode(x))).softmax(1)
 
     def objective(self, x):
         """Minus the entropy of q(y|x), in nats: (n,), float64."""

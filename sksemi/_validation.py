@@ -761,7 +761,7 @@ def check_device(device):
     Parameters
     ----------
     device : str or torch.device
-        "auto" is the GPU if there is one.
+        "auto" is the GPU if there is one; "mps", Apple's, only if it is named.
 
     Returns
     -------
@@ -781,14 +781,21 @@ def check_device(device):
         known = None
     if not known:
         raise ValueError(
-            f'device={device!r} is not a device. Use "auto", "cpu", "cuda" or "cuda:1".'
+            f'device={device!r} is not a device. Use "auto", "cpu", "cuda", "cuda:1" '
+            'or "mps".'
         )
     device = known
     if device.type == "cpu":
         return torch.device("cpu")
+    if device.type == "mps":
+        if torch.backends.mps.is_available():
+            return torch.device("mps", 0)
+        raise ValueError(
+            f'device="{device}" is not available here. Use device="auto" or "cpu".'
+        )
     if device.type != "cuda":
         raise ValueError(
-            f'device="{device}" is not supported. Use "auto", "cpu" or "cuda".'
+            f'device="{device}" is not supported. Use "auto", "cpu", "cuda" or "mps".'
         )
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     index = device.index

@@ -2,6 +2,7 @@
 
     python examples/benchmarks/growth.py [--method GMVAEClusterer] [--rows 10000 60000]
     python examples/benchmarks/growth.py --compare --rows 1000000
+    python examples/benchmarks/growth.py --sparse --rows 50000
     python examples/benchmarks/growth.py --plot growth.png
 
 Each setting runs in its own process: two epochs of fit, then predict, on rows of 784
@@ -10,6 +11,8 @@ which exclude other work on the machine. Memory is the highest RssAnon (Linux) a
 that before fit, which leaves out the pages of a mapped file. Adds a
 line per setting to examples/papers/results/growth.jsonl, and skips those that are
 there. ``--compare`` compares rows in a mapped file with the same in memory.
+``--sparse`` takes TF-IDF of random texts of 60 words, of 20,000 that are as frequent
+as words are, in CSR; its lines also have the highest RssAnon of all.
 """
 
 import argparse
@@ -25,6 +28,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfTransformer
 
 import sksemi
 
@@ -35,6 +40,7 @@ RESULTS = Path(__file__).parents[1] / "papers" / "results" / "growth.jsonl"
 BASE = {"rows": 10_000, "clusters": 10, "labels": 100, "dtype": "uint8", "in": "map"}
 N_EPOCHS = 2
 N_FEATURES = 784
+N_WORDS = 20_000
 
 
 def settings(args):
@@ -49,6 +55,9 @@ def settings(args):
             for dtype in ("uint8", "float32")
             for place in ("memory", "map")
         ]
+    if args.sparse:
+        texts = {"dtype": "float32", "in": "csr", "columns": N_WORDS}
+        grid = [{"rows": n} | texts for n in args.rows]
     return [BASE | {"method": args.method} | changed for changed in grid]
 
 
@@ -65,6 +74,28 @@ def write_rows(path, n_rows, dtype):
         X[here] = rows if dtype == "uint8" else rows / 255
     X.flush()
     return y
+
+
+def random_texts(n_rows):
+    """TF-IDF of texts on ten topics, in CSR, and their topics."""
+    rng = np.random.default_rng(0)
+    frequency = 1 / np.arange(10, N_WORDS + 10)  # Zipf's law
+    topics = frequency * rng.choice([1, 10], p=[0.95, 0.05], size=(10, N_WORDS))
+    y = rng.integers(10, size=n_rows)
+    words = np.empty((n_rows, 60), np.int32)
+    for k, topic in enumerate(topics):
+        size = ((y == k).sum(), 60)
+        words[y == k] = rng.choice(N_WORDS, size=size, p=topic / topic.sum())
+    counts = sparse.csr_array(
+        (
+            np.ones(words.size, np.float32),
+            words.ravel(),
+            60 * np.arange(n_rows + 1, dtype=np.int32),
+        ),
+        shape=(n_rows, N_WORDS),
+    )
+    counts.sum_duplicates()
+    return TfidfTransformer().fit_transform(counts), y
 
 
 def anonymous():
@@ -98,9 +129,12 @@ def measure(setting):
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "X.npy"
-        y = write_rows(path, setting["rows"], setting["dtype"])
-        X = np.load(path, mmap_mode="r" if setting["in"] == "map" else None)
+        if setting["in"] == "csr":
+            X, y = random_texts(setting["rows"])
+        else:
+            path = Path(folder) / "X.npy"
+            y = write_rows(path, setting["rows"], setting["dtype"])
+            X = np.load(path, mmap_mode="r" if setting["in"] == "map" else None)
         y[setting["labels"] :] = -1
         est = getattr(sksemi, setting["method"])(
             setting["clusters"],
@@ -118,11 +152,15 @@ def measure(setting):
             est.predict(X)
             predict_seconds = time.process_time() - start
     n = setting["rows"]
+    highest = {}
+    if setting["in"] == "csr":
+        highest["highest_mb"] = round(max(fit.before + fit.mb, predict.highest))
     return {
         "fit_us_per_row_and_epoch": round(1e6 * fit_seconds / n / N_EPOCHS, 1),
         "predict_us_per_row": round(1e6 * predict_seconds / n, 1),
         "fit_mb": fit.mb,
         "predict_mb": predict.mb,
+        **highest,
     }
 
 
@@ -130,7 +168,7 @@ def plot(path):
     """Draw time per row and memory over rows, clusters and labels."""
     import matplotlib.pyplot as plt
 
-    lines = read_lines(RESULTS)
+    lines = [x for x in read_lines(RESULTS) if "columns" not in x["setting"]]
     _, axes = plt.subplots(2, 3, sharey="row", figsize=(9, 5), layout="constrained")
     for column, name in enumerate(("rows", "clusters", "labels")):
         others = {key: value for key, value in BASE.items() if key != name}
@@ -166,6 +204,7 @@ def main():
     ]:
         parser.add_argument(f"--{name}", type=int, nargs="*", default=default)
     parser.add_argument("--compare", action="store_true", help="map against memory")
+    parser.add_argument("--sparse", action="store_true", help="TF-IDF of texts")
     parser.add_argument("--note", default="", help="goes into the record")
     parser.add_argument("--plot", metavar="FILE", help="draw what is recorded")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -188,7 +227,8 @@ def main():
             "script": "growth.py",
             "setting": setting,
             **figures,
-            "protocol": "784 columns, hidden (128,), batch 200, 1 thread",
+            "protocol": f"{setting.get('columns', N_FEATURES)} columns, hidden (128,), "
+            "batch 200, 1 thread",
             "note": args.note,
             "machine": device_name("cpu"),
             "versions": versions(),

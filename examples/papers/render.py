@@ -21,7 +21,11 @@ RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "results"
 BEGIN, END = "<!-- rendered: digits -->", "<!-- end -->"
-MARKS = re.compile(r"(^\.\. rendered: (\S+)\n\n).*?(^\.\. end\n)", re.M | re.S)
+MARKS = re.compile(
+    r"(?P<begin>^(?P<indent> *)\.\. rendered: (?P<name>\S+)\n\n)"
+    r".*?(?P<end>^ *\.\. end\n)",
+    re.M | re.S,
+)
 
 
 def read(name):
@@ -600,7 +604,7 @@ FEW_COLUMNS_TRIALS = (
 
 def growth_page():
     """Page of examples/benchmarks/growth.py."""
-    lines = read("growth")
+    lines = [line for line in read("growth") if "columns" not in line["setting"]]
     rows = []
     for line in lines:
         setting = line["setting"]
@@ -616,6 +620,7 @@ def growth_page():
     rows.sort(key=lambda row: [int(n.replace(",", "")) for n in row[:3]] + row[3:])
     machines = sorted({line["machine"].split(",")[0] for line in lines})
     header = ["rows", "clusters", "labels", "values", "fit, us", "predict, us", "MB"]
+    once, per_row, share, widest = linear_in_rows(lines)
     return joined(
         head_of("growth"),
         title("Growth", "="),
@@ -626,9 +631,142 @@ processor time are per row, those of fit per row and epoch; memory is that above
 start of fit, without a mapped file's pages.""",
         "Runs: ``examples/papers/results/growth.jsonl``, by::\n\n    "
         "python examples/benchmarks/growth.py\n    "
-        "python examples/benchmarks/growth.py --compare --rows 60000 1000000",
+        "python examples/benchmarks/growth.py --compare --rows 60000 1000000\n    "
+        "python examples/benchmarks/growth.py --sparse --rows 50000",
         table(header, rows),
+        title("Linear in rows"),
+        f"""With 10 clusters, 100 labels and a mapped file of uint8, a fit took
+{once:.1f} s whatever the number of rows, and {per_row:.0f} us per row and epoch (least
+squares on the lines above). From 60,000 to 1,000,000 rows the time per row is within
+{widest:.0f} % of its mean; at 10,000, {share:.0f} % of it is what happens once.""",
+        title("A map beside memory"),
+        table(["rows", "values", "fit", "predict"], map_ratios(lines)),
+        "Time of a mapped file over that of memory.",
+        *sparse_part(),
     )
+
+
+def linear_in_rows(lines):
+    """Seconds of a fit once, us per row and epoch, and two numbers of percent.
+
+    That of what happens once in the time of 10,000 rows, and the largest deviation of
+    a time per row from their mean, from 60,000 rows on.
+    """
+    base = {"clusters": 10, "labels": 100, "dtype": "uint8", "in": "map"}
+    lines = [line for line in lines if line["setting"].items() >= base.items()]
+    n = np.array([line["setting"]["rows"] for line in lines])
+    us = np.array([line["fit_us_per_row_and_epoch"] for line in lines])
+    (once, per_row), *_ = np.linalg.lstsq(np.stack([1 / n, np.ones(len(n))], 1), us)
+    large = us[n >= 60_000]
+    share = once / (once + 10_000 * per_row)
+    widest = np.max(np.abs(large / large.mean() - 1))
+    return 2e-6 * once, per_row, 100 * share, 100 * widest
+
+
+def map_ratios(lines):
+    """Rows of a table: times of a mapped file over those of memory."""
+    found = by([line | line["setting"] for line in lines], "rows", "dtype", "in")
+    return [
+        [
+            f"{n:,}",
+            dtype,
+            *(
+                f"{found[n, dtype, 'map'][0][time] / line[time]:.2f}"
+                for time in ("fit_us_per_row_and_epoch", "predict_us_per_row")
+            ),
+        ]
+        for (n, dtype, place), (line, *_) in sorted(found.items())
+        if place == "memory" and (n, dtype, "map") in found
+    ]
+
+
+def sparse_part():
+    """Parts of a page about TF-IDF, if there are lines."""
+    rows = [
+        [
+            f"{line['setting']['rows']:,}",
+            f"{line['setting']['columns']:,}",
+            f"{line['fit_us_per_row_and_epoch']:,.0f}",
+            f"{line['predict_us_per_row']:.1f}",
+            str(line["fit_mb"]),
+            str(line["highest_mb"]),
+        ]
+        for line in read("growth")
+        if "columns" in line["setting"]
+    ]
+    if not rows:
+        return []
+    header = ["rows", "columns", "fit, us", "predict, us", "MB", "all, MB"]
+    return [
+        title("Sparse rows"),
+        table(header, rows),
+        """TF-IDF of random texts of 60 words; "all" is the highest memory of the
+process, data and libraries included.""",
+    ]
+
+
+def streams_table():
+    """Table of examples/benchmarks/streams.py."""
+    groups = defaultdict(list)
+    for line in read("streams"):
+        groups[line["data"], line["method"], line.get("batch_size") or 0].append(line)
+    rows = [
+        [
+            "digits" if data == "digits" else "MNIST, 20,000",
+            f"{method}, ``batch_size={size}``" if size else method,
+            *(mean_sd([x[how] for x in runs], 3) for how in ("fit", "stream")),
+            mean_sd([x["stream"] - x["fit"] for x in runs], 3),
+            str(len(runs)),
+            str(runs[0]["epochs"]),
+            joined_numbers(x["passes"] for x in runs),
+            joined_numbers(x["fit_steps"] for x in runs),
+            joined_numbers(x["stream_steps"] for x in runs),
+        ]
+        for (data, method, size), runs in sorted(groups.items())
+    ]
+    header = ["data", "class", "fit", "stream", "difference", "seeds", "epochs"]
+    return table([*header, "passes", "steps of fit", "of stream"], rows)
+
+
+def joined_numbers(numbers):
+    """Distinct numbers, in order, as text."""
+    return ", ".join(map(str, sorted(set(numbers))))
+
+
+def processes_table():
+    """Table of accuracy and speed by examples/benchmarks/processes.py."""
+    lines = [line | line["setting"] for line in read("processes")]
+    found = by(lines, "what", "method", "processes")
+    rows = []
+    for method in sorted({x["method"] for x in lines if x["what"] != "bytes"}):
+        row = [method]
+        for what, name in (
+            ("accuracy", "accuracy"),
+            ("speed", "rows_per_processor_second"),
+        ):
+            values = [[x[name] for x in found[what, method, n]] for n in (1, 2)]
+            if not all(values):
+                row += [r"\-"] * (2 + (what == "speed"))
+            elif what == "accuracy":
+                row += [", ".join(f"{value:.3f}" for value in v) for v in values]
+            else:
+                one, two = map(np.median, values)
+                row += [f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}"]
+        rows.append(row)
+    header = ["class", "accuracy, one", "two", "rows/s, one", "two", "ratio"]
+    return table(header, rows)
+
+
+def bytes_table():
+    """Table of what a step sends, by examples/benchmarks/processes.py."""
+    lines = [line | line["setting"] for line in read("processes")]
+    found = by([x for x in lines if x["what"] == "bytes"], "method")
+    rows = []
+    for (method,), of_method in sorted(found.items()):
+        shown = {x["rows"]: x for x in of_method}
+        size = [f"{shown[n]['bytes'] / 1e6:.1f} MB" for n in ("784 columns", "28x28")]
+        rows.append([method, *size, str(of_method[0]["batch_size"])])
+    return table(["class", "784 columns", "28x28", "batch_size"], rows)
 
 
 # -------------------------------------------------------------- after the fit
@@ -1175,12 +1313,21 @@ def z2_table():
 TABLES = {
     "consistency": consistency_table,
     "z2": z2_table,
+    "streams": streams_table,
+    "processes": processes_table,
+    "bytes": bytes_table,
 }
 
 
 def filled(text):
     """Text of a page with the tables of the lines between its marks."""
-    return MARKS.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}\n\n{m[3]}", text)
+
+    def between(mark):
+        rows = TABLES[mark["name"]]().rstrip("\n").split("\n")
+        rows = "\n".join(mark["indent"] + row for row in rows)
+        return f"{mark['begin']}{rows}\n\n{mark['end']}"
+
+    return MARKS.sub(between, text)
 
 
 def slug(method):
@@ -1390,7 +1537,8 @@ def pages():
     result[PAGES / "active_learning.rst"] = active_learning_page()
     result[PAGES / "n_clusters.rst"] = n_clusters_page()
     result[PAGES / "trials.rst"] = trials_page()
-    for path in [*ROOT.glob("docs/*.rst"), *PAGES.glob("notes-*.rst")]:
+    marked = [*ROOT.glob("docs/*.rst"), *PAGES.glob("notes-*.rst")]
+    for path in [*marked, PAGES / "scaling.rst"]:
         text = path.read_text()
         if MARKS.search(text):
             result[path] = filled(text)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sksemi._engine.hashing import GOLDEN, row_hashes, scrambled
+from sksemi._nn.precision import double
 
 # Rows of a part, fewer where they are so wide that a part would have more values.
 PART_SIZE = 1024
@@ -193,10 +194,11 @@ class Minibatches:
         counts = classes.bincount()
         starts = counts.cumsum(0) - counts
         # position of each labeled row within its class, once sorted by class
-        self.rank = torch.arange(
-            len(labeled), device=y.device
-        ) - starts.repeat_interleave(counts)
-        self.classes = classes.double()
+        rank = torch.arange(len(labeled), device=y.device) - starts.repeat_interleave(
+            counts
+        )
+        self.classes = double(classes)
+        self.rank = rank.to(self.classes.device)
         self.block = BLOCK_ROWS if len(pool) > SHUFFLED_ROWS else len(pool)
         self.restart()
 
@@ -247,4 +249,5 @@ class Minibatches:
         by_class = (self.classes + key).argsort()
         # every class gives its first row before any gives its second
         order = (self.rank + key[by_class]).argsort()
-        return self.labeled[by_class[order[: self.n_labeled]]]
+        drawn = by_class[order[: self.n_labeled]]
+        return self.labeled[drawn.to(self.labeled.device)]

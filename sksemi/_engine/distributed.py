@@ -114,6 +114,20 @@ class Ranks:
         merged = sorted({label for of_rank in every for label in of_rank.tolist()})
         return np.array(merged, dtype=every[0].dtype)
 
+    def check_device(self, device):
+        """Refuse a device whose tensors torch.distributed does not send.
+
+        Raises
+        ------
+        ValueError
+            If there are several ranks.
+        """
+        if self.size > 1 and device.type == "mps":
+            raise ValueError(
+                f'device="{device}" trains in one process, but torch.distributed has '
+                f'{self.size}. Use device="cpu".'
+            )
+
     def check_same(self, settings):
         """Refuse to fit together what is not the same on all ranks.
 
@@ -162,7 +176,7 @@ class Ranks:
         if max(n_rows) > MOST_UNEVEN * min(n_rows):
             raise ValueError(
                 f"The processes of this fit have {n_rows} rows of X. Give each about "
-                "the same number, for example X[rank::n_ranks]."
+                "the same number: X, y = sksemi.datasets.shard_rows(X, y)."
             )
         for what, kinds in [
             ("a label", [n_labeled > 0 for _, n_labeled in every]),

@@ -12,6 +12,7 @@ from sksemi._engine.resuming import Progress
 from sksemi._engine.seeds import seeded, set_rng_state
 from sksemi._engine.streaming import STEPS_PER_EPOCH
 from sksemi._engine.training import conclude, evaluate, map_tensors, restore, train
+from sksemi._nn.precision import moved
 from sksemi._validation import warn_user
 
 
@@ -93,10 +94,10 @@ class Restarts:
         model = self.estimator._new_module(plan.config)
         if resume is not None:
             model.load_state_dict(resume.weights)
-        model = model.to(plan.device)
+        model = moved(model, plan.device)
         self.epochs = Epochs(self.estimator, model, task, self, resume)
         if self.epochs.finished:
-            state = map_tensors(lambda t: t.to(plan.device), resume.state)
+            state = resume.state
             self.epochs.end(state)
             plan.ranks.once(partial(conclude, model, plan.data), model)
             return Trained(model, state | {"interrupted": False}, self.epochs.history)
@@ -128,7 +129,7 @@ class Restarts:
         model = self.estimator._new_module(self.plan.config)
         model.load_state_dict(best["weights"])
         self.lowest = best["loss"]
-        model = model.to(self.plan.device).eval()
+        model = moved(model, self.plan.device).eval()
         self.kept = Trained(model, best["state"], best["history"])
 
     def progress(self):

@@ -33,6 +33,7 @@ from sksemi._engine.sources import as_source
 from sksemi._engine.streaming import PartialFitMixin, Stream
 from sksemi._engine.training import diverged, map_tensors
 from sksemi._nn.networks import ACTIVATIONS, MIN_IMAGE_SIDE, bfloat16_is_fast
+from sksemi._nn.precision import moved
 from sksemi._validation import (
     COUNT,
     NON_NEGATIVE,
@@ -337,6 +338,7 @@ class DeepEstimator(
         """Check everything, and decide what is trained."""
         ranks = ranks or Ranks()
         device = _validation.check_device(self.device)
+        ranks.check_device(device)
         rows = _validation.check_rows(
             self,
             X,
@@ -536,7 +538,7 @@ class DeepEstimator(
         with _DEVICE_COPIES_LOCK:
             copies = _DEVICE_COPIES.setdefault(self.model_, {})
             if device not in copies:
-                copies[device] = copy.deepcopy(self.model_).to(device)
+                copies[device] = moved(copy.deepcopy(self.model_), device)
             return copies[device], device
 
     def _infer(self, X, function, **settings):

@@ -38,7 +38,7 @@ def collect_features(encode, data, n_labels, max_rows=MAX_ROWS):
     n_rows = math.ceil(max_rows / data.n_parts)
     sums, counts, features = 0, 0, []
     for part in data.parts():
-        h = encode(part.x).double().cpu()
+        h = encode(part.x).cpu().double()
         label = F.one_hot(part.codes.cpu() + 1, n_labels + 1)[:, 1:].double()
         sums, counts = sums + label.T @ h, counts + label.sum(0)
         features.append(h[rng.permutation(len(h))[:n_rows]])

@@ -25,11 +25,14 @@ def seeded(seed, device):
         None leaves the generators as they are.
     device : torch.device
     """
-    devices = [device.index] if device.type == "cuda" else []
-    with _RNG_LOCK, torch.random.fork_rng(devices=devices):
-        if seed is not None:
-            reseed(seed, device)
-        yield
+    with _RNG_LOCK:
+        before = get_rng_state(device)
+        try:
+            if seed is not None:
+                reseed(seed, device)
+            yield
+        finally:
+            set_rng_state(before, device)
 
 
 def reseed(seed, device):
@@ -37,6 +40,8 @@ def reseed(seed, device):
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 def get_rng_state(device):
@@ -44,14 +49,19 @@ def get_rng_state(device):
     state = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
     return state
 
 
 def set_rng_state(state, device):
-    """Put back what `get_rng_state` returned."""
+    """Put back what `get_rng_state` returned, which may have been moved since."""
+    state = {name: of_device.cpu() for name, of_device in state.items()}
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])
 
 
 class RowNoise:

@@ -272,7 +272,7 @@ def evaluate(model, data, *, batch_size, epoch, weights=None, pool="unlabeled"):
     """
     model.eval()
     batches = Minibatches(data.codes, batch_size, pool, data.n_past)
-    epoch = torch.tensor(float(epoch), device=data.device)
+    epoch = torch.full((), float(epoch), device=data.device)
     total = 0
     for _ in range(batches.n_steps):
         loss = model.loss(data.batch(*batches.draw()), epoch)

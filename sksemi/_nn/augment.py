@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sksemi._nn.precision import double
+
 # Rows of a table among which neighbors are looked for, and those whose are; of wide
 # tables so many that they have no more values.
 SPACED_ROWS, SPACED_QUERIES = 5000, 500
@@ -110,11 +112,11 @@ def neighbor_distance(x, n_queries):
     """
     # exact differences: far from 0, products lose what is left of a distance
     center = x.mean(0)
-    queries = (x[:n_queries] - center).double()
+    queries = double(x[:n_queries] - center)
 
     def distances():  # twice, some rows at a time: all of them are much memory
         for rows in x.split(n_queries):
-            yield torch.cdist(queries, (rows - center).double())
+            yield torch.cdist(queries, double(rows - center))
 
     equal = 1e-6 * max(d.max() for d in distances())
     nearest = [d.masked_fill_(d <= equal, torch.inf).min(1).values for d in distances()]

@@ -6,6 +6,7 @@ import torch
 from torch.distributions import kl_divergence
 
 from sksemi._nn.losses import categorical_kl_to_uniform
+from sksemi._nn.precision import double
 
 
 def enumerated_bound(logits, given, noise):
@@ -31,7 +32,7 @@ def enumerated_bound(logits, given, noise):
     for k, q_k in enumerate(logits.softmax(1).unbind(1)):
         q_z, p_z, log_p_x = given(k)
         mean = sum(log_p_x(q_z.mean + q_z.stddev * e) for e in noise) / len(noise)
-        bound = bound + q_k * (mean - kl_divergence(q_z, p_z).double().sum(1))
+        bound = bound + q_k * (mean - double(kl_divergence(q_z, p_z)).sum(1))
     return bound
 
 
@@ -55,7 +56,7 @@ def importance_weighted_bound(n_clusters, given, noise):
         total = None
         for e in noise:
             z = q_z.mean + q_z.stddev * e
-            ratio = p_z.log_prob(z).double() - q_z.log_prob(z).double()
+            ratio = double(p_z.log_prob(z)) - double(q_z.log_prob(z))
             weight = log_p_x(z) + ratio.sum(1)
             total = weight if total is None else torch.logaddexp(total, weight)
         joint.append(total - math.log(len(noise)))

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sksemi._nn.precision import double
+
 ACTIVATIONS = {
     "leaky_relu": functools.partial(nn.LeakyReLU, 0.2),
     "relu": nn.ReLU,
@@ -440,7 +442,7 @@ class Units(nn.Module):
         def near():
             for part in data.parts():
                 for x in part.x.split(256):  # doubles take twice their memory
-                    x = x.double()
+                    x = double(x)
                     yield x[(x - median).square().sum(1) <= farthest]
 
         n, total = 0, 0
@@ -467,9 +469,9 @@ def _whereabouts(data):
         if n >= _SAMPLE_ROWS or n * part.x.shape[1] >= _SAMPLE_VALUES:
             break
     sample = torch.cat(sample)
-    median = sample.median(0).values.double()
+    median = double(sample.median(0).values)
     distance = torch.cat(
-        [(x.double() - median).square().sum(1) for x in sample.split(512)]
+        [(double(x) - median).square().sum(1) for x in sample.split(512)]
     )
     usual = distance.kthvalue(max(1, int(0.9 * n))).values
     return median, 100 * usual if usual > 0 else torch.inf
@@ -490,14 +492,14 @@ def in_float64(module, x):
     -------
     Tensor of shape (n_rows, n_outputs)
     """
-    x = x.double()
+    device, x = x.device, double(x)
     for layer in module if isinstance(module, nn.Sequential) else [module]:
         # copies: other threads may be using the layer itself
         if isinstance(layer, nn.Linear):
-            x = F.linear(x, layer.weight.double(), layer.bias.double())
+            x = F.linear(x, double(layer.weight), double(layer.bias))
         else:
-            x = copy.deepcopy(layer).double()(x)
-    return x.float()
+            x = copy.deepcopy(layer).to(x)(x)
+    return x.to(device, torch.float32)
 
 
 def bfloat16_is_fast(device):
@@ -513,5 +515,7 @@ def bfloat16_is_fast(device):
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -48,6 +48,7 @@ from sksemi._nn.networks import (
     in_float64,
     mlp,
 )
+from sksemi._nn.precision import double
 from sksemi._nn.transformations import check_transformations, reflection, symmetry
 from sksemi._validation import (
     AUTO,
@@ -356,12 +357,12 @@ class ACOL(nn.Module):
             here = chosen[part.index]
             read = here | (part.codes >= 0)
             f = self.encode(part.x[read])
-            sums.index_add_(0, part.codes[read] + 1, f.double())
+            sums.index_add_(0, (part.codes[read] + 1).to(sums.device), double(f))
             new = slice(n, n + int(here.sum()))
             features[new] = f[here[read]].cpu().numpy()
             of_row[new] = parents[part.index][here].cpu().numpy()
             n = new.stop
-        counts = (data.codes + 1).bincount(minlength=n_labels + 1)
+        counts = (data.codes + 1).bincount(minlength=n_labels + 1).to(sums.device)
         means = (sums / counts[:, None].clamp(min=1))[1:].cpu().numpy()
         largest = np.maximum(features.max(), -features.min())
         # k-means sums squares in float32
@@ -409,27 +410,29 @@ class ACOL(nn.Module):
         That is minus the scaled squared distance; where labels name every cluster,
         which their nodes have learned, the log-sum-exp of its nodes' activities.
         """
-        clusters = torch.arange(self.config.n_clusters, device=features.device)
+        device = self.centers.device
+        clusters = torch.arange(self.config.n_clusters, device=device)
+        parents = self.cluster_parents.to(device)  # (K,)
         if self.config.n_labels == self.config.n_clusters:
             z = split_nodes(in_float64(self.nodes, features), self.config.n_parents)
-            own = self.node_clusters[self.cluster_parents] == clusters[:, None]
-            z = z.double()[:, self.cluster_parents]  # (n, K, k)
+            own = self.node_clusters.to(device)[parents] == clusters[:, None]
+            z = double(z)[:, parents]  # (n, K, k)
             near = z.masked_fill(~own, -torch.inf).logsumexp(2)  # (n, K)
         else:
-            distance = torch.cdist(features.double(), self.centers)  # (n, K)
-            near = -distance.square() / self.scatter[self.cluster_parents]
+            distance = torch.cdist(double(features), self.centers)  # (n, K)
+            near = -distance.square() / self.scatter[parents]
         if self.transformations is not None:
             return near.log_softmax(1)
-        own = F.one_hot(self.cluster_parents, self.config.n_parents).bool()  # (K, P)
+        own = F.one_hot(parents, self.config.n_parents).bool()  # (K, P)
         inside = near[:, :, None].masked_fill(~own, -torch.inf).log_softmax(1)
-        log_y = log_parents(self.activities(features).double())  # (n, P)
-        return (inside + log_y[:, None])[:, clusters, self.cluster_parents]
+        log_y = log_parents(double(self.activities(features)))  # (n, P)
+        return (inside + log_y[:, None])[:, clusters, parents]
 
     def features_and_error(self, x):
         """F, then squared distance to the row's own center: (n, feature_dim + 1)."""
         features = self.encode(x)
         own = self.centers[self.log_probabilities(features).argmax(1)]
-        features = features.double()
+        features = double(features)
         error = (features - own).square().sum(1, keepdim=True)
         return torch.cat([features, error], 1)
 
@@ -542,7 +545,7 @@ class ACOLClusterer(DeepClusterer):
         Arithmetic of "conv" in training; "auto" is bfloat16 if the device has it in
         hardware. Weights and inference are float32.
     device : str or torch.device, default="auto"
-        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+        "auto" is the CUDA GPU if there is one; or "cpu", "cuda", "cuda:1", "mps".
     verbose : int, default=0
         Whether to print a line per epoch.
     random_state : int, RandomState instance or None, default=None

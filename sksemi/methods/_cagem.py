@@ -60,6 +60,7 @@ from sksemi._nn.networks import (
     custom,
     in_bfloat16,
 )
+from sksemi._nn.precision import double
 from sksemi._nn.schedules import step_decay
 from sksemi._validation import (
     AUTO,
@@ -337,12 +338,12 @@ class CaGeM(nn.Module):
         for part in noise.split(self.n_together(len(x) * self.config.n_clusters)):
             e1, e2 = part.split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
-            q_y = self.q_y(e, z1).double().softmax(-1)  # (draws, n, K)
+            q_y = double(self.q_y(e, z1)).softmax(-1)  # (draws, n, K)
             if classifier == "q":
                 total = total + q_y.sum(0)
                 continue
             q_z2 = self.q_z2(e, self.every_y[:, None], z1)  # (K, draws, n, z2_dim)
-            p_y = self.p_y(q_z2.mean + q_z2.stddev * e2).double().softmax(-1)
+            p_y = double(self.p_y(q_z2.mean + q_z2.stddev * e2)).softmax(-1)
             total = total + classify_by_z2(q_y, p_y).sum(0)
         return total / len(noise)
 
@@ -364,11 +365,11 @@ class CaGeM(nn.Module):
 
     def one_hot(self, k):
         """Clusters (n,) as (n, K)."""
-        return F.one_hot(k, self.config.n_clusters).to(self.every_y.dtype)
+        return F.one_hot(k, self.config.n_clusters).to(self.every_y)
 
     def prior_y(self, z2):
         """p(y|z2): (n, z2_dim) -> (n, K), float64."""
-        return self.p_y(z2).double().softmax(1)
+        return double(self.p_y(z2)).softmax(1)
 
     def sample(self, y, z2_and_noise):
         """Mean of p(x|y, z1), z1 ~ p(z1|y, z2): y (n,), z2 and noise (n, .)."""
@@ -387,15 +388,15 @@ class CaGeM(nn.Module):
         e1, e2 = draw.split(self.z_dims, dim=1)
         q_z1 = self.q_z1(e)
         z1 = q_z1.mean + q_z1.stddev * e1
-        log_q_y = self.q_y(e, z1).double().log_softmax(1).T  # (K, n)
+        log_q_y = double(self.q_y(e, z1)).log_softmax(1).T  # (K, n)
         q_z2 = self.q_z2(e, every_y, z1)
         z2 = q_z2.mean + q_z2.stddev * e2
-        log_p_y = self.p_y(z2).double().log_softmax(2).diagonal(dim1=0, dim2=2).T
-        kl_z2 = kl_divergence(q_z2, standard_normal(q_z2)).double().sum(2)
-        log_p_z1 = self.p_z1(every_y, z2).log_prob(z1).double().sum(2)
-        log_p_x = self.p_x(every_y, z1).log_prob(x).double().sum(2)
+        log_p_y = double(self.p_y(z2)).log_softmax(2).diagonal(dim1=0, dim2=2).T
+        kl_z2 = double(kl_divergence(q_z2, standard_normal(q_z2))).sum(2)
+        log_p_z1 = double(self.p_z1(every_y, z2).log_prob(z1)).sum(2)
+        log_p_x = double(self.p_x(every_y, z1).log_prob(x)).sum(2)
         inside = log_p_x + log_p_z1 + log_p_y - log_q_y - kl_z2
-        return (log_q_y.exp() * inside).sum(0) - q_z1.log_prob(z1).double().sum(1)
+        return (log_q_y.exp() * inside).sum(0) - double(q_z1.log_prob(z1)).sum(1)
 
     def importance_weighted_bound(self, x, noise, uniform):
         """Log-mean of p(x, y, z1, z2) / q(y, z1, z2|x) over draws: (n,), float64.
@@ -405,26 +406,26 @@ class CaGeM(nn.Module):
         """
         e = self.encoded(x)
         q_z1 = self.q_z1(e)
-        total = torch.full_like(x[:, 0], -torch.inf, dtype=torch.double)
+        total = torch.full_like(double(x[:, 0]), -torch.inf)
         together = self.n_together(len(x))
         for part, u in zip(noise.split(together), uniform.split(together), strict=True):
             e1, e2 = part.split(self.z_dims, dim=-1)
             z1 = q_z1.mean + q_z1.stddev * e1  # (draws, n, z1_dim)
-            log_q_y = self.q_y(e, z1).double().log_softmax(-1)  # (draws, n, K)
-            k = (log_q_y.exp().cumsum(-1) < u).sum(-1, keepdim=True)
+            log_q_y = double(self.q_y(e, z1)).log_softmax(-1)  # (draws, n, K)
+            k = (log_q_y.exp().cumsum(-1) < double(u)).sum(-1, keepdim=True)
             # the sum may round to less than u
             k = k.clamp(max=self.config.n_clusters - 1)
             y = self.one_hot(k[..., 0])
             q_z2 = self.q_z2(e, y, z1)
             z2 = q_z2.mean + q_z2.stddev * e2
-            log_p_y = self.p_y(z2).double().log_softmax(-1)
+            log_p_y = double(self.p_y(z2)).log_softmax(-1)
             log_weight = (
-                self.p_x(y, z1).log_prob(x).double().sum(-1)
-                + self.p_z1(y, z2).log_prob(z1).double().sum(-1)
+                double(self.p_x(y, z1).log_prob(x)).sum(-1)
+                + double(self.p_z1(y, z2).log_prob(z1)).sum(-1)
                 + (log_p_y - log_q_y).gather(-1, k)[..., 0]
-                + standard_normal(q_z2).log_prob(z2).double().sum(-1)
-                - q_z2.log_prob(z2).double().sum(-1)
-                - q_z1.log_prob(z1).double().sum(-1)
+                + double(standard_normal(q_z2).log_prob(z2)).sum(-1)
+                - double(q_z2.log_prob(z2)).sum(-1)
+                - double(q_z1.log_prob(z1)).sum(-1)
             )
             total = torch.logaddexp(total, log_weight.logsumexp(0))
         return total - math.log(len(noise))
@@ -542,7 +543,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         in hardware and a layer is at least 512 wide. Weights and inference are
         float32.
     device : str or torch.device, default="auto"
-        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+        "auto" is the CUDA GPU if there is one; or "cpu", "cuda", "cuda:1", "mps".
     verbose : int, default=0
         Whether to print a line per epoch.
     random_state : int, RandomState instance or None, default=None

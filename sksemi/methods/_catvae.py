@@ -49,6 +49,7 @@ from sksemi._nn.losses import (
     nearest_neighbor_labels,
 )
 from sksemi._nn.networks import ACTIVATIONS, Units, decoder, encoder, in_float64, mlp
+from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
 from sksemi._validation import (
     AUTO,
@@ -323,7 +324,7 @@ class CatVAE(nn.Module):
                     self.encode, self.bounded, data, n_clusters, n_labels
                 )
             else:
-                start = self.centers.double().cpu().numpy()
+                start = self.centers.cpu().double().numpy()
                 centers = find_centers(self.encode, data, start, n_labels)
             self.centers.copy_(torch.from_numpy(centers[n_labels:]))
 
@@ -331,7 +332,7 @@ class CatVAE(nn.Module):
 
     def predict_proba(self, x):
         """q(C|f): (n, n_features) -> (n, K), float64."""
-        return in_float64(self.q_c, self.encode(x)).double().softmax(1)
+        return double(in_float64(self.q_c, self.encode(x))).softmax(1)
 
     def reconstruct(self, x):
         """Mean of p(x|f, C) at the probabilities q(C|f)."""
@@ -343,7 +344,7 @@ class CatVAE(nn.Module):
         features = self.encode(x)
         logits = self.q_c(features)
         x_hat = self.decode(features, logits.softmax(1))
-        return -(self.reconstruction(x, x_hat) + categorical_loss(logits)).double()
+        return double(-(self.reconstruction(x, x_hat) + categorical_loss(logits)))
 
 
 class CatVAEClusterer(ReconstructMixin, DeepClusterer):
@@ -474,7 +475,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         it in hardware. Weights and inference are float32.
 
     device : str or torch.device, default="auto"
-        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+        "auto" is the CUDA GPU if there is one; or "cpu", "cuda", "cuda:1", "mps".
 
     verbose : int, default=0
         Whether to print a line per epoch.

@@ -56,6 +56,7 @@ from sksemi._nn.networks import (
     in_float64,
     mlp,
 )
+from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
 from sksemi._validation import (
     AUTO,
@@ -224,7 +225,7 @@ class GMVAE(nn.Module):
 
     def predict_proba(self, x):
         """q(y|x_hat): (n, n_features) -> (n, K), float64."""
-        return in_float64(self.q_y, self.encode(x)).double().softmax(1)
+        return double(in_float64(self.q_y, self.encode(x))).softmax(1)
 
     def one_hot(self, k, n):
         """Cluster k for n rows: (n, K)."""
@@ -247,7 +248,7 @@ class GMVAE(nn.Module):
         ``noise`` (n_draws, n, latent_dim) is standard normal.
         """
         features = self.encode(x)
-        logits = in_float64(self.q_y, features).double()
+        logits = double(in_float64(self.q_y, features))
         return enumerated_bound(logits, self.given(x, features), noise)
 
     def importance_weighted_bound(self, x, noise):
@@ -259,14 +260,14 @@ class GMVAE(nn.Module):
         """Return q(z|x_hat, y), p(z|y) and log p(x|z) as functions of a cluster."""
 
         def given(k):
-            y = self.one_hot(torch.tensor(k, device=x.device), len(x))
+            y = self.one_hot(torch.full((), k, device=x.device), len(x))
             return *self.q_and_p_z(features, y), lambda z: self.log_likelihood(x, z)
 
         return given
 
     def log_likelihood(self, x, z):
         """Log p(x|z) in nats: (n,), float64."""
-        return self.p_x(z).log_prob(x).double().sum(1)
+        return double(self.p_x(z).log_prob(x)).sum(1)
 
 
 class GMVAEClusterer(GenerativeMixin, DeepClusterer):
@@ -411,7 +412,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         it in hardware. Weights and inference are float32.
 
     device : str or torch.device, default="auto"
-        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+        "auto" is the CUDA GPU if there is one; or "cpu", "cuda", "cuda:1", "mps".
 
     verbose : int, default=0
         Whether to print a line per epoch.

@@ -47,6 +47,7 @@ from sksemi._nn.networks import (
     in_float64,
     mlp,
 )
+from sksemi._nn.precision import double
 from sksemi._validation import AUTO, COUNT, NON_NEGATIVE, NON_NEGATIVE_COUNT, StrOptions
 
 CONVOLUTIONS = ((16, 5, 1), (32, 4, 2), (64, 4, 2))  # filters, kernel, stride
@@ -95,8 +96,7 @@ class M2(nn.Module):
         )
         self.f = encoder(config, CONVOLUTIONS, f, act)
         self.q_y = mlp([f, f, K], act)
-        body = SideBySide(*mlp([f + K, f], act, activate_last=True))
-        self.q_z = Gaussian(body, f, g)
+        self.q_z = Gaussian(SideBySide(*mlp([f + K, f], act, activate_last=True)), f, g)
         if config.network == "conv":
             hidden = mlp([K + g, f], act, activate_last=True)
             generator = SideBySide(*hidden, decoder(config, CONVOLUTIONS, f, act))
@@ -157,7 +157,7 @@ class M2(nn.Module):
 
     def predict_proba(self, x):
         """q(y|x): (n, n_features) -> (n, K), float64."""
-        return in_float64(self.q_y, self.encode(x)).double().softmax(1)
+        return double(in_float64(self.q_y, self.encode(x))).softmax(1)
 
     def reconstruct(self, x):
         """Mean of p(x|y, z) at the most probable y and the mean of q(z|x, y)."""
@@ -171,7 +171,7 @@ class M2(nn.Module):
 
     def log_likelihood(self, x, y, z):
         """Log p(x|y, z) in nats: (n,), float64."""
-        return self.p_x(y, z).log_prob(x).double().sum(1)
+        return double(self.p_x(y, z).log_prob(x)).sum(1)
 
     def given(self, x, features):
         """Return q(z|x, y), p(z) and log p(x|y, z) as functions of a cluster."""
@@ -186,7 +186,7 @@ class M2(nn.Module):
     def bound(self, x, noise):
         """-U(x) of eq. 7 in nats, by normal noise (n_draws, n, latent_dim)."""
         features = self.encode(x)
-        logits = in_float64(self.q_y, features).double()
+        logits = double(in_float64(self.q_y, features))
         return enumerated_bound(logits, self.given(x, features), noise)
 
     def importance_weighted_bound(self, x, noise):
@@ -266,7 +266,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         Arithmetic of the convolutions in training; "auto" is bfloat16 if the device has
         it in hardware. Weights and inference are float32.
     device : str or torch.device, default="auto"
-        "auto" is the GPU if there is one; or "cpu", "cuda", "cuda:1".
+        "auto" is the CUDA GPU if there is one; or "cpu", "cuda", "cuda:1", "mps".
     verbose : int, default=0
         Whether to print a line per epoch.
     random_state : int, RandomState instance or None, default=None

@@ -24,6 +24,7 @@ from sksemi._engine.data import Data
 from sksemi._engine.distributed import Ranks
 from sksemi._engine.training import Loss, train
 from sksemi.callbacks import Checkpoint
+from sksemi.datasets import shard_rows
 from sksemi.utils import _checking
 
 
@@ -69,14 +70,23 @@ class At:
 
 
 def same_weights(rank, folder):
-    """Ranks with seeds of their own, and labels of their own: five digits each."""
+    """Ranks with seeds of their own, and labels of their own: five digits each.
+
+    Their rows are every second one of the same mapped file.
+    """
     X, y, y_partial = _checking.digits()
-    mine = y_partial[rank::2]
-    mine = np.where((y[rank::2] < 5) == (rank == 0), mine, -1)
+    if rank == 0:
+        np.save(folder / "X.npy", X)
+    distributed.barrier()
+    rows, of_rows, mine = shard_rows(
+        np.load(folder / "X.npy", mmap_mode="r"), y, y_partial
+    )
+    np.testing.assert_array_equal(rows, X[rank::2])
+    mine = np.where((of_rows < 5) == (rank == 0), mine, -1)
     said = {}
     for name in sksemi.__all__:
         est = quick(name, n_clusters=12, random_state=rank, n_init=1 + (name[0] == "G"))
-        est.fit(X[rank::2], mine)
+        est.fit(rows, mine)
         proba = hashlib.sha256(est.predict_proba(X).tobytes()).hexdigest()
         said[name] = [fingerprint(est), proba, est.classes_.tolist()]
         assert len(est.labels_) == len(mine)

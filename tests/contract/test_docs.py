@@ -179,6 +179,29 @@ def test_a_changed_line_changes_what_is_rendered_from_it(name, page, monkeypatch
     assert page in {path.stem for path in before if before[path] != after[path]}
 
 
+def test_a_table_between_marks_is_replaced(monkeypatch):
+    monkeypatch.setattr(render, "TABLES", {"x": lambda: "new\nrows\n"})
+    text = "a\n\n  .. rendered: x\n\n  old\n\n  .. end\n\nb\n"
+    once = render.filled(text)
+    assert once == text.replace("old", "new\n  rows")
+    assert render.filled(once) == once
+
+
+def test_growth_is_fitted_to_its_lines():
+    base = {"clusters": 10, "labels": 100, "dtype": "uint8", "in": "map"}
+    lines = [
+        {"setting": base | {"rows": n}, "fit_us_per_row_and_epoch": 100 + 1e6 / n}
+        for n in (10_000, 60_000, 1_000_000)
+    ]
+    once, per_row, share, widest = render.linear_in_rows(lines)
+    assert once == pytest.approx(2)  # of two epochs
+    assert per_row == pytest.approx(100)
+    assert share == pytest.approx(50)
+    assert widest == pytest.approx(
+        100 * (100 + 1e6 / 60_000 - 108.8333) / 108.8333, 1e-4
+    )
+
+
 def test_a_cell_without_a_run_says_so():
     cell = render.Cell("SVHN", "14.78", "error", render.where("svhn", 1000))
     assert render.cell_rows(cell, render.read("gmvae"), "gmvae")[0][2] == "not run"

@@ -97,6 +97,35 @@ def test_active_learning_benchmark_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_streams_benchmark_goes_on(tmp_path):
+    out = tmp_path / "lines.jsonl"
+    command = ["--methods", "M2Generator", "--max-iter", "1", "--out", out]
+    assert (
+        len(run("benchmarks/streams.py", *command, "--seeds", "0", folder=tmp_path))
+        == 1
+    )
+    (new,) = run(
+        "benchmarks/streams.py", *command, "--seeds", "0", "1", folder=tmp_path
+    )
+    assert new.startswith("digits M2Generator 1")
+    lines = [json.loads(text) for text in out.read_text().splitlines()]
+    assert [line["fit_steps"] for line in lines] == [10, 10]
+    assert all(line["stream_steps"] >= 10 for line in lines)
+
+
+@pytest.mark.slow
+def test_processes_benchmark(tmp_path):
+    pytest.importorskip("torch.distributed")
+    out = tmp_path / "lines.jsonl"
+    command = ["--methods", "M2Generator", "--out", out]
+    run("benchmarks/processes.py", "bytes", *command, folder=tmp_path)
+    run("benchmarks/processes.py", "speed", "--repeats", "1", *command, folder=tmp_path)
+    lines = [json.loads(text) for text in out.read_text().splitlines()]
+    assert [line["setting"]["what"] for line in lines] == ["bytes"] * 2 + ["speed"] * 2
+    assert [line["setting"].get("processes") for line in lines[2:]] == [1, 2]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["active_learning", "calibration", "n_clusters", "novelty"]
 )
