@@ -367,9 +367,13 @@ def ranks(accuracy, methods, sets):
 
 
 def shortfalls(accuracy, sets, references, by):
-    """Sets on which a class of ours is below the best of others, as text."""
+    """Sets on which a method is below the best of the references, as text.
+
+    The methods are ours and, as the best is known only afterwards, the references
+    themselves, if there are several.
+    """
     rows = []
-    for method in OURS:
+    for method in [*OURS, *(references if len(references) > 1 else [])]:
         gaps = {
             s: max(accuracy[other, s] for other in references if (other, s) in accuracy)
             - accuracy[method, s]
@@ -422,8 +426,13 @@ def section(lines, labels, half):
     if rows:
         best = "the best model on the labels alone" if labels else "k-means"
         points = "a point" if labels else "two points"
+        below = f"Below {best} by more than {points}"
+        if labels:
+            below += (
+                ". Which is best is known only afterwards, so these models are here too"
+            )
         parts += [
-            f"Below {best} by more than {points}:",
+            f"{below}:",
             table(["method", "sets", "which (points)"], rows),
         ]
     return "\n\n".join(parts) + "\n"
