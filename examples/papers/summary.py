@@ -43,7 +43,7 @@ def main(paths):
     for path in paths:
         for text in path.read_text().splitlines():
             line = json.loads(text)
-            if "recipe" in line:  # a run of a paper's script
+            if {"script", "recipe"} <= line.keys():  # a run of a paper's script
                 names = ("script", "dataset", "recipe", "labels", "epochs", "scored_on")
                 key = (
                     *(line[name] for name in names),

@@ -15,13 +15,8 @@ from tests.contract.estimators import ESTIMATORS, quick
 MPS = torch.device("mps", 0)
 
 
-@pytest.mark.parametrize(
-    "Estimator",
-    [
-        pytest.param(E, marks=[] if E is GMVAEClusterer else pytest.mark.slow)
-        for E in ESTIMATORS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_results_are_those_of_the_cpu(Estimator):
     command = [sys.executable, "-m", "tests.contract.pretended", Estimator.__name__]
     done = subprocess.run(command, capture_output=True, text=True)
