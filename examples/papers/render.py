@@ -742,7 +742,7 @@ def processes_table():
         row = [method]
         for what, name in (
             ("accuracy", "accuracy"),
-            ("speed", "rows_per_processor_second"),
+            ("speed", "rows_per_second"),
         ):
             values = [[x[name] for x in found[what, method, n]] for n in (1, 2)]
             if not all(values):
