@@ -4,16 +4,15 @@
         [--methods GMVAEClusterer ...] [--seeds 3] [--set max_iter=50 ...]
 
 Adds a line of JSON per fit to examples/papers/results/generation.jsonl and skips fits
-that have one. Sets: "digits" (1,400 rows of scikit-learn's digits, 50 labels; 397 test
-rows), "digits, images" (the same as 8x8 images), "usps" (7,291 rows, 100 labels) and
-"mnist" (10,000 rows, 100 labels, 30 epochs); the last two as tables in [0, 1], tested
-on 2,000 test rows, from the folder SKSEMI_DATA.
+that have one. Sets: "digits" (those of active_learning.py, 50 labels), "digits,
+images" (the same as 8x8 images), "usps" (7,291 rows, 100 labels) and "mnist" (10,000
+rows, 100 labels, 30 epochs); the last two as tables in [0, 1], tested on 2,000 test
+rows, from the folder SKSEMI_DATA.
 
 reconstruction
     Mean squared error of the test rows' reconstructions, a sum over columns. "pca" is
-    that of the same rows by as many principal components as the latent variables have
-    nats, halved: a component whose signal has e**2 times the variance of its noise
-    carries about one nat, and a component must be told with a sign.
+    that of the same rows by half as many principal components as the latent variables
+    carry nats.
 variance
     Variance within the classes, a sum over columns, of rows drawn class by class, over
     that of the training rows: 1 is as varied as the data.
@@ -24,54 +23,36 @@ right
 """
 
 import argparse
-import os
 import sys
 import time
 import warnings
 from pathlib import Path
 
+import active_learning
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
 import sksemi
 from sksemi.datasets import mask_labels
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "papers"))
-from _common import append_line, device_name, load, overrides, read_lines, versions
+from _common import append_line, device_name, overrides, read_lines, versions
 
 RESULTS = Path(__file__).parents[1] / "papers" / "results" / "generation.jsonl"
 METHODS = ("GMVAEClusterer", "M2Generator", "CaGeMGenerator")
 SETS = ("digits", "digits, images", "usps", "mnist")
-N_TEST = 2_000
 DRAWN = 200  # rows of each class
 
 
 def prepare(name, seed):
     """Training rows and labels, test rows and labels, number of labels, parameters."""
     if name.startswith("digits"):
-        X, y = load_digits(return_X_y=True)
-        X, X_test, y, y_test = train_test_split(
-            (X / 16).astype(np.float32),
-            y,
-            train_size=1400,
-            random_state=seed,
-            stratify=y,
-        )
         shape = {"image_shape": (1, 8, 8)} if name == "digits, images" else {}
-        return X, y, X_test, y_test, 50, shape
-    X, y, X_test, y_test = load(name, os.environ["SKSEMI_DATA"])
-    rng = np.random.RandomState(seed)
-    parts = []
-    for rows, labels, n in ((X, y, 10_000), (X_test, y_test, N_TEST)):
-        chosen = rng.permutation(len(rows))[:n]
-        table = rows[chosen].reshape(len(chosen), -1).astype(np.float32)
-        # uint8 images are in [0, 255], floats in [0, 1]
-        parts += [table / (255 if rows.dtype == np.uint8 else 1), labels[chosen]]
+        return *active_learning.prepare("digits", seed), 50, shape
+    parts = active_learning.images(name, seed, 10_000)
     return *parts, 100, {"max_iter": 30} if name == "mnist" else {}
 
 

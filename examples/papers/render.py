@@ -549,6 +549,19 @@ def likelihood_table():
     return table(header, rows)
 
 
+def machines_of(lines):
+    """Processors of the lines, as text."""
+    return "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
+
+
+def runs_of(name, *options):
+    """Say where the lines of a benchmark are, and by which commands."""
+    commands = "\n    ".join(
+        f"python examples/benchmarks/{name}.py {option}".rstrip() for option in options
+    )
+    return f"Runs: ``examples/papers/results/{name}.jsonl``, by::\n\n    {commands}"
+
+
 def latency_page():
     """Page of examples/benchmarks/latency.py."""
     lines = by(read("latency"), "method", "form")
@@ -569,8 +582,7 @@ def latency_page():
         f"""Median time of ``predict`` on 1, 16 and 256 rows, and rows per second for
 many rows; default widths, ten clusters; {machines}.
 "8x8" and "28x28" are images.""",
-        "Runs: ``examples/papers/results/latency.jsonl``, by::\n\n    "
-        "python examples/benchmarks/latency.py",
+        runs_of("latency", ""),
         table(header, rows),
     )
 
@@ -618,7 +630,6 @@ def growth_page():
             ]
         )
     rows.sort(key=lambda row: [int(n.replace(",", "")) for n in row[:3]] + row[3:])
-    machines = sorted({line["machine"].split(",")[0] for line in lines})
     header = ["rows", "clusters", "labels", "values", "fit, us", "predict, us", "MB"]
     once, per_row, share, widest = linear_in_rows(lines)
     return joined(
@@ -626,13 +637,15 @@ def growth_page():
         title("Growth", "="),
         f"""How time and memory of GMVAEClusterer grow: rows of 784 columns, in memory
 or in a mapped file, one hidden layer of 128, batches of 200, two epochs, one thread of
-a machine that did other work ({", ".join(machines)}); one run each. Microseconds of
+a machine that did other work ({machines_of(lines)}); one run each. Microseconds of
 processor time are per row, those of fit per row and epoch; memory is that above the
 start of fit, without a mapped file's pages.""",
-        "Runs: ``examples/papers/results/growth.jsonl``, by::\n\n    "
-        "python examples/benchmarks/growth.py\n    "
-        "python examples/benchmarks/growth.py --compare --rows 60000 1000000\n    "
-        "python examples/benchmarks/growth.py --sparse --rows 50000",
+        runs_of(
+            "growth",
+            "",
+            "--compare --rows 60000 1000000",
+            "--sparse --rows 50000",
+        ),
         table(header, rows),
         title("Linear in rows"),
         f"""With 10 clusters, 100 labels and a mapped file of uint8, a fit took
@@ -707,9 +720,7 @@ process, data and libraries included.""",
 
 def streams_table():
     """Table of examples/benchmarks/streams.py."""
-    groups = defaultdict(list)
-    for line in read("streams"):
-        groups[line["data"], line["method"], line.get("batch_size") or 0].append(line)
+    lines = [line | {"size": line.get("batch_size") or 0} for line in read("streams")]
     rows = [
         [
             "digits" if data == "digits" else "MNIST, 20,000",
@@ -722,7 +733,9 @@ def streams_table():
             joined_numbers(x["fit_steps"] for x in runs),
             joined_numbers(x["stream_steps"] for x in runs),
         ]
-        for (data, method, size), runs in sorted(groups.items())
+        for (data, method, size), runs in sorted(
+            by(lines, "data", "method", "size").items()
+        )
     ]
     header = ["data", "class", "fit", "stream", "difference", "seeds", "epochs"]
     return table([*header, "passes", "steps of fit", "of stream"], rows)
@@ -771,10 +784,9 @@ def bytes_table():
 
 def generation_page():
     """Page of examples/benchmarks/generation.py."""
+    lines = read("generation")
     rows = []
-    for (name, method, changed), group in by(
-        read("generation"), "set", "method", "changed"
-    ).items():
+    for (name, method, changed), group in by(lines, "set", "method", "changed").items():
         mean = {
             key: np.mean([line[key] for line in group])
             for key in group[0]
@@ -799,9 +811,10 @@ def generation_page():
     return joined(
         head_of("generation"),
         title("Generation", "="),
-        """How like the rows what a generator draws is. Defaults, but for what is in
+        f"""How like the rows what a generator draws is. Defaults, but for what is in
 "changed"; 50 labels of 1,400 digits, 100 of 7,291 USPS and 10,000 MNIST images (30
-epochs), as tables unless they are named images. Means over seeds:
+epochs), as tables unless they are named images; one thread of a machine that did other
+work ({machines_of(lines)}). Means over seeds:
 
 - accuracy on test rows,
 - nats that the latent variables carry,
@@ -810,8 +823,7 @@ epochs), as tables unless they are named images. Means over seeds:
 - variance within the classes of drawn rows, over that of the data,
 - the fraction of drawn rows that a support vector classifier of the real rows puts into
   the class that they were drawn from.""",
-        "Runs: ``examples/papers/results/generation.jsonl``, by::\n\n    "
-        "python examples/benchmarks/generation.py",
+        runs_of("generation", ""),
         table(header, rows),
     )
 
@@ -849,18 +861,6 @@ CRITERIA = {
     "k-means, calinski_harabasz": "*rows:* k-means, Calinski-Harabasz",
     "GaussianMixture, BIC": "*rows:* GaussianMixture, BIC",
 }
-
-
-def machines_of(lines):
-    return "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
-
-
-def runs_of(name, *options):
-    """Say where the lines of a benchmark are, and by which commands."""
-    commands = "\n    ".join(
-        f"python examples/benchmarks/{name}.py {option}".rstrip() for option in options
-    )
-    return f"Runs: ``examples/papers/results/{name}.jsonl``, by::\n\n    {commands}"
 
 
 def calibration_rows(groups, figure, digits=3):
@@ -994,19 +994,14 @@ def trials_of_calibration(recipes):
 
 
 def novelty_parts(lines):
-    """Header and rows: a score by row, a column for each set and setting."""
-    columns = {}
+    """Areas of every score, by column of the table: a set, or what is told from it."""
+    parts = {}
     for line in lines:
         foreign = line["left_out"] == "foreign"
         name = f"{line['set']}, MNIST new" if foreign else line["set"]
-        columns.setdefault(name, []).append(line)
-    parts = {}
-    for name, own in columns.items():
-        areas = defaultdict(list)
-        for line in own:
-            for score, area in line["areas"].items():
-                areas[score].append(area)
-        parts[name] = areas
+        areas = parts.setdefault(name, defaultdict(list))
+        for score, area in line["areas"].items():
+            areas[score].append(area)
     return parts
 
 
@@ -1218,8 +1213,8 @@ with weights of 1 ended at .31 to .97, depending on the seed.""",
         trials_table(last, FEW_COLUMNS),
         title("Tried, not built"),
         """Accuracy minus that of the defaults with the same seeds, in points, with the
-number of seeds in parentheses. Sets above that are not named in the benchmark are
-scored on validation and test rows together: they took part in no comparison.
+number of seeds in parentheses. Sets that are none of the benchmark's are scored on
+validation and test rows together: they took part in no comparison.
 
 "linear start": a penalized logistic regression of the labels, its penalty chosen by
 cross-validation, helps to assign labels: its log-probabilities are added to those of
@@ -1305,12 +1300,7 @@ def usps_runs():
 
 def consistency_table():
     """What ACOL's figures without labels were in clusterings that went wrong."""
-    noted = [
-        row | {"epoch": k + 1}
-        for x in usps_runs()
-        for k, row in enumerate(x["history"])
-        if "acc" in row
-    ]
+    noted = [row for x in usps_runs() for row in x["history"] if "acc" in row]
     rows = []
     for name, low, high in (("below 90 %", 0, 90), ("90 % and above", 90, 101)):
         some = [row for row in noted if low <= row["acc"] < high]
