@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from _common import checkpoint_path, fit, overrides, parser, record, split
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -140,14 +141,24 @@ def agreement(y, clusters):
 
 
 def scores(estimator, X_test, y_test, args):
-    """Agreement with the classes, k-means fitted on training and on scored rows."""
+    """Agreement with the classes, k-means fitted on training and on scored rows.
+
+    On scored rows, k-means also clusters the activities Z and their softmax.
+    """
     result = agreement(y_test, estimator.predict(X_test))
-    if not (args.full or args.real_parents):
+    if args.real_parents:
+        return result
+    z = estimator.activations(X_test).reshape(len(X_test), -1)
+    for name, codes in {
+        "fitted_on_test": estimator.transform(X_test),
+        "of_z": z,
+        "of_softmax_z": softmax(z, 1),
+    }.items():
+        if args.full and name == "fitted_on_test":  # as predict
+            continue
         kmeans = KMeans(args.clusters, n_init=10, random_state=args.seed)
-        on_test = agreement(y_test, kmeans.fit_predict(estimator.transform(X_test)))
-        result |= {
-            f"{name}_fitted_on_test": on_test[name] for name in ("acc", "purity")
-        }
+        found = agreement(y_test, kmeans.fit_predict(codes))
+        result |= {f"{score}_{name}": found[score] for score in ("acc", "purity")}
     return result
 
 
