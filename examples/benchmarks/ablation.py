@@ -80,7 +80,7 @@ CHANGES = {
     },
     "ACOLClusterer": {
         "ten times the weight of labels": {"label_weight": 10.0},
-        "no dropout": {"dropout": 0.0},
+        "no dropout": {"dropout": (0.0, 0.0, 0.0)},
         "a third of the epochs": {"max_iter": 30},
     },
 }
