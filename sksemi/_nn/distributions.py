@@ -4,10 +4,11 @@ import math
 
 import torch
 from torch import nn
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Bernoulli, MultivariateNormal, Normal, register_kl
 from torch.nn import functional as F
 
 from sksemi._nn.networks import Units
+from sksemi._nn.precision import double
 
 
 class Categorical(nn.Module):
@@ -59,6 +60,75 @@ class Gaussian(nn.Module):
             deviation = (F.softplus(self.variance(h)) + 1e-6).sqrt()
         mean = self.mean(h) if origin is None else origin + self.mean(h)
         return Normal(mean, deviation, validate_args=False)
+
+
+class ClusterGaussians(nn.Module):
+    """A Gaussian with full covariance for each cluster, by the moments of others.
+
+    Parameters
+    ----------
+    n_clusters : int
+    dim : int
+    """
+
+    def __init__(self, n_clusters, dim):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_clusters, dim))
+        self.register_buffer("factor", torch.eye(dim).repeat(n_clusters, 1, 1))
+
+    def forward(self, k):
+        """Distribution of cluster k, in float64."""
+        mean, factor = double(self.mean[k]), double(self.factor[k])
+        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+
+    def draw(self, y, noise):
+        """Draws for clusters (n,) and standard normal noise (n, dim): (n, dim)."""
+        return self.mean[y] + torch.einsum("nij,nj->ni", self.factor[y], noise)
+
+    def fit(self, start, parts):
+        """Give every cluster the mean and covariance of a mixture of Gaussians.
+
+        Of all Gaussians, that one has the least mean KL divergence from the mixture's.
+
+        Parameters
+        ----------
+        start : Normal of shape (n_clusters, dim)
+            One more for every cluster, as if of one row.
+        parts : iterable of (Tensor of shape (n,), Normal of shape (n, dim))
+            Clusters of rows, and their Gaussians.
+        """
+        origin = double(start.mean)  # of the sums, for the sake of rounding
+        count = torch.ones_like(origin[:, 0])
+        first = torch.zeros_like(origin)
+        second = double(start.variance).diag_embed()
+        for y, q in parts:
+            y, mean, variance = y.to(origin.device), double(q.mean), double(q.variance)
+            for k in y.unique():
+                own = y == k
+                d = mean[own] - origin[k]  # (n_k, dim)
+                count[k] += len(d)
+                first[k] += d.sum(0)
+                second[k] += d.T @ d + variance[own].sum(0).diag()
+        first /= count[:, None]
+        second /= count[:, None, None]
+        self.mean.copy_(origin + first)
+        covariance = second - first[:, :, None] * first[:, None]
+        # nan where the moments are
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        factor[failed > 0] = torch.nan
+        self.factor.copy_(factor)
+
+
+@register_kl(Normal, MultivariateNormal)
+def _kl_normal_multivariate(q, p):
+    """Divergence of diagonal Gaussians (..., dim) from a full one: (...)."""
+    whitened = torch.linalg.solve_triangular(
+        p.scale_tril, torch.eye(len(p.loc)).to(p.loc), upper=False
+    )  # inverse of the factor, (dim, dim)
+    distance = ((q.mean - p.loc) @ whitened.T).square().sum(-1)
+    spread = double(q.variance) @ whitened.square().sum(0)
+    log_ratio = double(q.stddev).log().sum(-1) - p.scale_tril.diagonal().log().sum()
+    return 0.5 * (distance + spread - len(p.loc)) - log_ratio
 
 
 class Likelihood(nn.Module):

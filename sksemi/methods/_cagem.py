@@ -62,6 +62,7 @@ from sksemi._nn.networks import (
 )
 from sksemi._nn.precision import double
 from sksemi._nn.schedules import step_decay
+from sksemi._nn.statistics import batch_norms, collect_statistics
 from sksemi._validation import (
     AUTO,
     COUNT,
@@ -188,13 +189,8 @@ class CaGeM(nn.Module):
         self.register_buffer("every_y", torch.eye(K)[:, None], persistent=False)
         # What a pass over the pool leaves is what the labeled pass of the same step is
         # normalized by; inference has statistics of its own, from `after_training`.
-        for norm in self.batch_norms():
+        for norm in batch_norms(self):
             norm.momentum = 1.0
-
-    def batch_norms(self):
-        """All batch normalizations, those of a network that was passed in too."""
-        kind = nn.modules.batchnorm._BatchNorm
-        return [module for module in self.modules() if isinstance(module, kind)]
 
     @property
     def binarizes(self):
@@ -282,7 +278,7 @@ class CaGeM(nn.Module):
     @contextlib.contextmanager
     def frozen_statistics(self):
         """Normalize by the statistics of the pass before, and collect none."""
-        norms = [norm for norm in self.batch_norms() if norm.training]
+        norms = [norm for norm in batch_norms(self) if norm.training]
         for norm in norms:
             norm.training = False
         try:
@@ -313,17 +309,10 @@ class CaGeM(nn.Module):
     @torch.no_grad()
     def after_training(self, data):
         """Statistics of batch norm from one pass over the rows, labels ignored."""
-        self.train()
-        self.augment.eval()  # inference has no noise
-        for norm in self.batch_norms():
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean over all parts
-        for part in data.parts():
-            # few at a time, as each row is there for every cluster
-            for x in part.x.tensor_split(1 + len(part.x) // NORMALIZED_ROWS):
-                self.bound_terms(self.observe(x))
-        for norm in self.batch_norms():
-            norm.momentum = 1.0
+        # few at a time, as each row is there for every cluster
+        collect_statistics(
+            self, lambda x: self.bound_terms(self.observe(x)), data, NORMALIZED_ROWS
+        )
 
     # ----------------------------------------------- what the estimator asks for
 

@@ -51,6 +51,7 @@ from sksemi._nn.losses import (
 from sksemi._nn.networks import ACTIVATIONS, Units, decoder, encoder, in_float64, mlp
 from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
+from sksemi._nn.statistics import collect_statistics
 from sksemi._validation import (
     AUTO,
     COUNT,
@@ -327,6 +328,10 @@ class CatVAE(nn.Module):
                 start = self.centers.cpu().double().numpy()
                 centers = find_centers(self.encode, data, start, n_labels)
             self.centers.copy_(torch.from_numpy(centers[n_labels:]))
+
+    def after_training(self, data):
+        """Statistics of batch norm, from all rows."""
+        collect_statistics(self, lambda x: self.reconstruct(self.bounded(x)), data)
 
     # ----------------------------------------------- what the estimator asks for
 

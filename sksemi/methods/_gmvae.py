@@ -38,10 +38,10 @@ from torch.nn import functional as F
 from sksemi._engine.estimator import DeepClusterer
 from sksemi._engine.generative import GenerativeMixin
 from sksemi._engine.kmeans import start_from_kmeans
-from sksemi._engine.training import Loss
+from sksemi._engine.training import Loss, diverged
 from sksemi._nn.augment import Augment
-from sksemi._nn.bounds import enumerated_bound, importance_weighted_bound
-from sksemi._nn.distributions import Gaussian, Likelihood
+from sksemi._nn.bounds import EnumeratedBounds
+from sksemi._nn.distributions import ClusterGaussians, Gaussian, Likelihood
 from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
@@ -58,6 +58,7 @@ from sksemi._nn.networks import (
 )
 from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
+from sksemi._nn.statistics import collect_statistics
 from sksemi._validation import (
     AUTO,
     COUNT,
@@ -102,7 +103,7 @@ def named_rows(labels, logits, n_named):
     )
 
 
-class GMVAE(nn.Module):
+class GMVAE(EnumeratedBounds, nn.Module):
     """Networks g, q_y, q_z, p_z and p_x, and the loss over a batch."""
 
     def __init__(self, config):
@@ -132,6 +133,9 @@ class GMVAE(nn.Module):
         self.p_z = Gaussian(SideBySide(), K, g)
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
+        self.prior = None  # p(z|y) after training, if not the trained one
+        if config.covariance_type == "full":
+            self.prior = ClusterGaussians(K, g)
         self.p_x = Likelihood(generator, config, config.squared_error_weight)
         # A learned variance may leave z nothing to say of a row but its cluster.
         self.least = {} if self.p_x.name == "gaussian" else {"kl_z": ("z", 0.1)}
@@ -221,47 +225,52 @@ class GMVAE(nn.Module):
             self.config.n_labels,
         )
 
-    # ----------------------------------------------- what the estimator asks for
+    @torch.no_grad()
+    def after_training(self, data):
+        """Statistics of batch norm, then p(z|y) as q(z|x_hat, y) is over all rows."""
 
-    def predict_proba(self, x):
-        """q(y|x_hat): (n, n_features) -> (n, K), float64."""
-        return double(in_float64(self.q_y, self.encode(x))).softmax(1)
+        def forward(x):
+            self.p_x(self.most_probable(self.p_x.bounded(x))[1].rsample())
+
+        collect_statistics(self, forward, data)
+        if self.prior is None:
+            return
+        start = self.p_z(torch.eye(self.config.n_clusters, device=data.device))
+        self.prior.fit(start, (self.most_probable(part.x) for part in data.parts()))
+        if not self.prior.factor.isfinite().all():
+            raise diverged("The trained network is non-finite")
+
+    # ----------------------------------------------- what the estimator asks for
 
     def one_hot(self, k, n):
         """Cluster k for n rows: (n, K)."""
         return F.one_hot(k.expand(n), self.config.n_clusters).float()
 
+    def most_probable(self, x):
+        """Return the most probable cluster (n,) and q(z|x_hat, y) of it."""
+        features = self.encode(x)
+        y = in_float64(self.q_y, features).argmax(1)
+        return y, self.q_and_p_z(features, self.one_hot(y, len(x)))[0]
+
     def reconstruct(self, x):
         """Mean of p(x|z) at the mean of q(z|x_hat, y), y the most probable."""
-        features = self.encode(x)
-        y = self.one_hot(in_float64(self.q_y, features).argmax(1), len(x))
-        return self.p_x(self.q_and_p_z(features, y)[0].mean).mean
+        return self.p_x(self.most_probable(x)[1].mean).mean
 
     def sample(self, y, noise):
         """Mean of p(x|z), z ~ p(z|y): y (n,), noise (n, latent_dim)."""
+        if self.prior is not None:
+            return self.p_x(self.prior.draw(y, noise)).mean
         p_z = self.p_z(self.one_hot(y, len(y)))
         return self.p_x(p_z.mean + p_z.stddev * noise).mean
-
-    def bound(self, x, noise):
-        """Equation 7 with y enumerated, in nats: (n, n_features) -> (n,).
-
-        ``noise`` (n_draws, n, latent_dim) is standard normal.
-        """
-        features = self.encode(x)
-        logits = double(in_float64(self.q_y, features))
-        return enumerated_bound(logits, self.given(x, features), noise)
-
-    def importance_weighted_bound(self, x, noise):
-        """Log 1/S sum_s p(x, z_s|y)/q(z_s|x_hat, y), then log-mean over y: (n,)."""
-        given = self.given(x, self.encode(x))
-        return importance_weighted_bound(self.config.n_clusters, given, noise)
 
     def given(self, x, features):
         """Return q(z|x_hat, y), p(z|y) and log p(x|z) as functions of a cluster."""
 
         def given(k):
             y = self.one_hot(torch.full((), k, device=x.device), len(x))
-            return *self.q_and_p_z(features, y), lambda z: self.log_likelihood(x, z)
+            q_z, p_z = self.q_and_p_z(features, y)
+            p_z = p_z if self.prior is None else self.prior(k)
+            return q_z, p_z, lambda z: self.log_likelihood(x, z)
 
         return given
 
@@ -368,6 +377,12 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     init : {"k-means", "random"}, default="k-means"
         How clusters that no label names start: from k-means on the untrained network's
         features, or at random.
+
+    covariance_type : {"full", "diag"}, default="full"
+        Of p(z|y) in ``sample`` and ``score_samples``. "full" fits it, after training,
+        to q(z|x, y) over the rows of each cluster: its mean and covariance are those
+        of the mixture, which maximizes the bound over Gaussians. "diag" keeps the
+        paper's, whose independent variances are trained with the networks.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabeled rows.
@@ -507,6 +522,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         "input_noise": [NON_NEGATIVE, AUTO],
         "max_shift": [NON_NEGATIVE_COUNT, AUTO],
         "init": [StrOptions({"k-means", "random"})],
+        "covariance_type": [StrOptions({"full", "diag"})],
         "halving_period": [COUNT, AUTO, None],
     }
 
@@ -533,6 +549,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         input_noise="auto",
         max_shift="auto",
         init="k-means",
+        covariance_type="full",
         max_iter=100,
         batch_size=200,
         learning_rate=1e-3,
@@ -567,6 +584,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         self.input_noise = input_noise
         self.max_shift = max_shift
         self.init = init
+        self.covariance_type = covariance_type
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate

@@ -36,7 +36,7 @@ from sksemi._engine.generative import GenerativeMixin
 from sksemi._engine.kmeans import start_from_kmeans
 from sksemi._engine.training import Loss
 from sksemi._nn.augment import Augment
-from sksemi._nn.bounds import enumerated_bound, importance_weighted_bound
+from sksemi._nn.bounds import EnumeratedBounds
 from sksemi._nn.distributions import Gaussian, Likelihood, standard_normal
 from sksemi._nn.losses import categorical_kl_to_uniform
 from sksemi._nn.networks import (
@@ -48,6 +48,7 @@ from sksemi._nn.networks import (
     mlp,
 )
 from sksemi._nn.precision import double
+from sksemi._nn.statistics import collect_statistics
 from sksemi._validation import AUTO, COUNT, NON_NEGATIVE, NON_NEGATIVE_COUNT, StrOptions
 
 CONVOLUTIONS = ((16, 5, 1), (32, 4, 2), (64, 4, 2))  # filters, kernel, stride
@@ -78,7 +79,7 @@ def pairs(y, n_rows, n_clusters):
     return torch.cat([rows[:n], unlabeled]), torch.cat([y, clusters])
 
 
-class M2(nn.Module):
+class M2(EnumeratedBounds, nn.Module):
     """Networks f, q_y, q_z and p_x, and the loss over a batch."""
 
     def __init__(self, config):
@@ -153,17 +154,27 @@ class M2(nn.Module):
             hidden, head = self.q_y[:-1], self.q_y[-1]
             start_from_kmeans(head, lambda x: hidden(self.encode(x)), data, K, n_labels)
 
+    def after_training(self, data):
+        """Statistics of batch norm, from all rows."""
+
+        def forward(x):
+            y, q_z = self.most_probable(self.p_x.bounded(x))
+            self.p_x(y, q_z.rsample())
+
+        collect_statistics(self, forward, data)
+
     # ----------------------------------------------- what the estimator asks for
 
-    def predict_proba(self, x):
-        """q(y|x): (n, n_features) -> (n, K), float64."""
-        return double(in_float64(self.q_y, self.encode(x))).softmax(1)
+    def most_probable(self, x):
+        """Return the most probable cluster, one-hot, and q(z|x, y) of it."""
+        features = self.encode(x)
+        y = self.one_hot(in_float64(self.q_y, features).argmax(1))
+        return y, self.q_z(features, y)
 
     def reconstruct(self, x):
         """Mean of p(x|y, z) at the most probable y and the mean of q(z|x, y)."""
-        features = self.encode(x)
-        y = self.one_hot(in_float64(self.q_y, features).argmax(1))
-        return self.p_x(y, self.q_z(features, y).mean).mean
+        y, q_z = self.most_probable(x)
+        return self.p_x(y, q_z.mean).mean
 
     def sample(self, y, noise):
         """Mean of p(x|y, z), z = noise (n, latent_dim), of clusters y (n,)."""
@@ -182,17 +193,6 @@ class M2(nn.Module):
             return q_z, standard_normal(q_z), lambda z: self.log_likelihood(x, y, z)
 
         return given
-
-    def bound(self, x, noise):
-        """-U(x) of eq. 7 in nats, by normal noise (n_draws, n, latent_dim)."""
-        features = self.encode(x)
-        logits = double(in_float64(self.q_y, features))
-        return enumerated_bound(logits, self.given(x, features), noise)
-
-    def importance_weighted_bound(self, x, noise):
-        """Log 1/K sum_y 1/S sum_s p(x|y, z_s) p(z_s) / q(z_s|x, y), in nats: (n,)."""
-        given = self.given(x, self.encode(x))
-        return importance_weighted_bound(self.config.n_clusters, given, noise)
 
 
 class M2Generator(GenerativeMixin, DeepEstimator):

@@ -285,8 +285,9 @@ def test_statistics_are_recollected_over_all_rows(n_parts, monkeypatch):
     variance = torch.stack([part.var(0) for part in parts]).mean(0)
     torch.testing.assert_close(layer.rest[0].running_var, variance)
     # the decoder's are over every y of every row
+    model.train()  # normalized by the batch, as when they were collected
     with torch.no_grad():
-        z1 = model.q_z1(x).mean  # still in train mode: batch statistics
+        z1 = model.q_z1(x).mean
         if n_parts == 1:
             first = model.p_x.network.body.first
             h = torch.cat([first[0](torch.eye(3)[k]) + first[1](z1) for k in range(3)])

@@ -8,9 +8,10 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import norm
 from torch import nn
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from sksemi._engine.training import minimized
+from sksemi._nn.distributions import ClusterGaussians
 from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
@@ -38,6 +39,7 @@ def make_gmvae(**changes):
         "temperature_decay": 0.013863,
         "min_temperature": 0.5,
         "init": "random",
+        "covariance_type": "diag",
         "input_noise": 0.0,
         "max_shift": 0,
     }
@@ -168,6 +170,103 @@ def test_bounds_are_ordered_when_the_posterior_is_wrong():
         [model.importance_weighted_bound(x, e).item() for e in noise[:2000].split(4)]
     )
     assert loose < few < exact
+
+
+def gaussians(n, dim, seed):
+    rng = np.random.RandomState(seed)
+    return Normal(
+        tensor(3 * rng.normal(size=(n, dim))), tensor(rng.uniform(0.1, 2, (n, dim)))
+    )
+
+
+def fitted(y, q, start, parts=1):
+    model = ClusterGaussians(len(start.mean), start.mean.shape[1]).double()
+    model.fit(
+        start,
+        (
+            (y[i], Normal(q.mean[i], q.stddev[i]))
+            for i in torch.arange(len(y)).tensor_split(parts)
+        ),
+    )
+    return model
+
+
+def test_divergence_from_a_full_covariance():
+    """That of torch between two of full covariance, one of them diagonal."""
+    q = gaussians(5, 3, 0)
+    factor = torch.tril(tensor(np.random.RandomState(1).normal(size=(3, 3))))
+    factor.diagonal().abs_()
+    p = MultivariateNormal(tensor([1.0, -2.0, 0.5]), scale_tril=factor)
+    full = MultivariateNormal(q.mean, scale_tril=q.stddev.diag_embed())
+    torch.testing.assert_close(kl_divergence(q, p), kl_divergence(full, p))
+
+
+def test_moments_of_a_cluster_are_those_of_many_draws():
+    q, start = gaussians(40, 3, 0), gaussians(2, 3, 1)
+    y = torch.arange(40) % 3 // 2  # two thirds in cluster 0
+    model = fitted(y, q, start, parts=3)
+    torch.manual_seed(0)
+    for k in (0, 1):
+        own = y == k
+        every = Normal(
+            torch.cat([q.mean[own], start.mean[k : k + 1]]),
+            torch.cat([q.stddev[own], start.stddev[k : k + 1]]),
+        )
+        draws = every.sample((20_000,)).flatten(0, 1)
+        factor = model.factor[k]
+        np.testing.assert_allclose(model.mean[k], draws.mean(0), atol=0.02)
+        np.testing.assert_allclose(
+            factor @ factor.T, draws.T.cov(correction=0), atol=0.1
+        )
+        drawn = model.draw(torch.full((200_000,), k), torch.randn(200_000, 3).double())
+        np.testing.assert_allclose(drawn.mean(0), model.mean[k], atol=0.05)
+        np.testing.assert_allclose(
+            drawn.T.cov(), factor @ factor.T, rtol=0.02, atol=0.1
+        )
+
+
+def test_no_other_gaussian_is_nearer():
+    """The moments minimize the mean divergence, so every small change adds to it."""
+    q, start = gaussians(30, 3, 0), gaussians(1, 3, 1)
+    model = fitted(torch.zeros(30).long(), q, start)
+    every = Normal(torch.cat([q.mean, start.mean]), torch.cat([q.stddev, start.stddev]))
+
+    def divergence(mean, factor):
+        p = MultivariateNormal(mean, scale_tril=factor)
+        return kl_divergence(every, p).mean().item()
+
+    mean, factor = model.mean[0], model.factor[0]
+    least = divergence(mean, factor)
+    rng = np.random.RandomState(2)
+    for _ in range(20):
+        step = 0.05 * tensor(rng.normal(size=(4, 3)))
+        assert divergence(mean + step[0], factor) > least
+        assert divergence(mean, factor + step[1:].tril()) > least
+
+
+def test_a_cluster_without_rows_keeps_its_start():
+    q, start = gaussians(4, 3, 0), gaussians(2, 3, 1)
+    model = fitted(torch.zeros(4).long(), q, start)
+    torch.testing.assert_close(model.mean[1], start.mean[1])
+    torch.testing.assert_close(model.factor[1], start.stddev[1].diag())
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_bounds_with_a_prior_of_full_covariance(k):
+    """A prior fitted to the trained one itself changes neither bound."""
+    torch.manual_seed(0)
+    model = make_gmvae(covariance_type="full").eval()
+    y = torch.eye(3)
+    with torch.no_grad():
+        model.prior.fit(model.p_z(y), [(torch.arange(3), model.p_z(y))])
+        x, noise = torch.rand(5, 6), torch.randn(k, 5, 4)
+        full = model.bound(x, noise), model.importance_weighted_bound(x, noise)
+        drawn = model.sample(torch.tensor([0, 2]), noise[0, :2])
+        model.prior = None
+        diagonal = model.bound(x, noise), model.importance_weighted_bound(x, noise)
+        torch.testing.assert_close(full, diagonal, rtol=1e-5, atol=1e-5)
+        same = model.sample(torch.tensor([0, 2]), noise[0, :2])
+        torch.testing.assert_close(drawn, same, rtol=1e-5, atol=1e-5)
 
 
 def test_bound_by_quadrature():

@@ -191,9 +191,8 @@ def test_mse_score_is_a_gaussian_density():
     from scipy.stats import norm
 
     X = np.random.RandomState(0).uniform(size=(50, 6))
-    est = GMVAEClusterer(1, reconstruction_weight=3.0, max_iter=1, random_state=0).fit(
-        X
-    )
+    est = GMVAEClusterer(1, reconstruction_weight=3.0, covariance_type="diag")
+    est.set_params(max_iter=1, random_state=0).fit(X)
     model = est.model_
     for p in [*model.q_z.parameters(), *model.p_z.parameters()]:
         p.data.zero_()  # q(z) = p(z)
@@ -233,3 +232,36 @@ def test_the_authors_other_model():
     ).fit(X)
     layers = [m for m in est.model_.g if isinstance(m, nn.Linear)]
     assert [(m.in_features, m.out_features) for m in layers] == [(784, 512), (512, 512)]
+
+
+def test_full_covariance_changes_draws_and_densities_alone(digits):
+    """It is fitted after training: predictions stay, the bound rises."""
+    X, X_test, y, _ = digits
+    y_partial = mask_labels(y, 50, random_state=0)
+    full, diagonal = (
+        GMVAEClusterer(max_iter=20, covariance_type=covariance, random_state=0).fit(
+            X, y_partial
+        )
+        for covariance in ("full", "diag")
+    )
+    np.testing.assert_array_equal(
+        full.predict_proba(X_test), diagonal.predict_proba(X_test)
+    )
+    np.testing.assert_array_equal(
+        full.reconstruct(X_test), diagonal.reconstruct(X_test)
+    )
+    for rows in (X, X_test):
+        assert np.mean(full.score_samples(rows) - diagonal.score_samples(rows)) > 0
+
+
+def test_draws_are_as_varied_as_reconstructions(digits_with_50_labels):
+    """A prior that does not fit q(z|x, y) draws rows that hardly differ."""
+    est, _ = digits_with_50_labels
+    rows, labels = est.sample(2000)
+    X = split_digits(800)[0]
+    known, predicted = est.reconstruct(X), est.predict(X)
+
+    def within(rows, labels):
+        return np.mean([rows[labels == k].var(0).sum() for k in range(10)])
+
+    assert within(rows, labels) > 0.6 * within(known, predicted)
