@@ -73,6 +73,10 @@ from sksemi._validation import (
 CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 1200
+# What reconstruction_weight="auto" makes of "mse": the sum over the features of the
+# weights, and the least and the largest weight. Of few columns a lower weight leaves z
+# unused.
+PRECISION_SUM, PRECISIONS = 6400.0, (10.0, 100.0)
 # Least weight that "auto" gives the terms of labels that name every cluster: of a few
 # columns the bound gives up some against smaller ones.
 LEAST_HOLD = 10.0
@@ -336,7 +340,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Weight of the reconstruction, summed over features. Larger values keep more of a
         row in z: sharper draws and reconstructions. With "mse", it sets the variance of
         p(x|z), and so affects ``score_samples``; ``1 / n_features`` is the paper's.
-        "auto" is 10 (a standard deviation of 0.22) for "mse" and 1 otherwise.
+        "auto" is, for "mse", ``6400 / n_features``, at least 10 (a standard deviation
+        of 0.22) and at most 100 (0.07); 1 otherwise.
 
     gaussian_weight : float, default=1.0
         Weight of KL(q(z|x, y) || p(z|y)).
@@ -349,8 +354,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     assignment_weight : float or "auto", default="auto"
         Weight of the cross-entropy with given and assigned labels; the term is absent
         without labels. "auto" is ``n_features / 4``, to balance a reconstruction that
-        is summed over features, and at least 10; it is 1 if some cluster has no label,
-        because larger weights overrule such clusters.
+        is summed over features, and at least 10 and half the weight of that; it is at
+        least 1 if some cluster has no label, because larger weights overrule such
+        clusters.
 
     metric_weight : float or "auto", default="auto"
         Weight of the lifted structured loss on features, absent without labels; "auto"
@@ -601,10 +607,14 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         self.random_state = random_state
 
     def _auto_weights(self, rows, config):
+        reconstruction = 1.0
+        if config["likelihood"] == "mse":
+            low, high = PRECISIONS
+            reconstruction = min(max(PRECISION_SUM / config["n_features"], low), high)
         every_named = config["n_labels"] == config["n_clusters"]
         # against a sum over features
-        hold = max(LEAST_HOLD if every_named else 1.0, config["n_features"] / 4)
-        reconstruction = 10.0 if config["likelihood"] == "mse" else 1.0
+        least = max(LEAST_HOLD, reconstruction / 2) if every_named else 1.0
+        hold = max(least, config["n_features"] / 4)
         return {"reconstruction": reconstruction, "assignment": hold, "metric": hold}
 
     def _module_config(self, rows, config, weights):
