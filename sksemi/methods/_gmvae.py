@@ -75,7 +75,7 @@ CONVOLUTIONS = ((16, 5, 1), (32, 5, 1), (64, 4, 2), (128, 4, 2))
 HALVING_STEPS = 1200
 # What reconstruction_weight="auto" makes of "mse": the sum over the features of the
 # weights, and the least and the largest weight. Of few columns a lower weight leaves z
-# unused.
+# unused, but a larger one than the least leads clusters without a label astray.
 PRECISION_SUM, PRECISIONS = 6400.0, (10.0, 100.0)
 # Least weight that "auto" gives the terms of labels that name every cluster: of a few
 # columns the bound gives up some against smaller ones.
@@ -340,8 +340,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Weight of the reconstruction, summed over features. Larger values keep more of a
         row in z: sharper draws and reconstructions. With "mse", it sets the variance of
         p(x|z), and so affects ``score_samples``; ``1 / n_features`` is the paper's.
-        "auto" is, for "mse", ``6400 / n_features``, at least 10 (a standard deviation
-        of 0.22) and at most 100 (0.07); 1 otherwise.
+        "auto" is, for "mse", 10 (a standard deviation of 0.22), or if every cluster has
+        a label ``6400 / n_features`` from 10 to 100 (0.07); 1 otherwise.
 
     gaussian_weight : float, default=1.0
         Weight of KL(q(z|x, y) || p(z|y)).
@@ -607,11 +607,12 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         self.random_state = random_state
 
     def _auto_weights(self, rows, config):
+        every_named = config["n_labels"] == config["n_clusters"]
         reconstruction = 1.0
         if config["likelihood"] == "mse":
             low, high = PRECISIONS
-            reconstruction = min(max(PRECISION_SUM / config["n_features"], low), high)
-        every_named = config["n_labels"] == config["n_clusters"]
+            many = PRECISION_SUM / config["n_features"] if every_named else low
+            reconstruction = min(max(many, low), high)
         # against a sum over features
         least = max(LEAST_HOLD, reconstruction / 2) if every_named else 1.0
         hold = max(least, config["n_features"] / 4)

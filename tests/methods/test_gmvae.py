@@ -265,3 +265,31 @@ def test_draws_are_as_varied_as_reconstructions(digits_with_50_labels):
         return np.mean([rows[labels == k].var(0).sum() for k in range(10)])
 
     assert within(rows, labels) > 0.6 * within(known, predicted)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_clusters", "likelihood", "reconstruction", "hold"),
+    [
+        (64, 10, "mse", 100.0, 50.0),
+        (256, 10, "mse", 25.0, 64.0),
+        (784, 10, "mse", 10.0, 196.0),
+        (4, 10, "mse", 100.0, 50.0),  # no more than 100
+        (64, 11, "mse", 10.0, 16.0),  # a cluster without a label
+        (4, 11, "mse", 10.0, 1.0),
+        (64, 10, "gaussian", 1.0, 16.0),
+        (4, 10, "bernoulli", 1.0, 10.0),
+    ],
+)
+def test_auto_weights(n_features, n_clusters, likelihood, reconstruction, hold):
+    config = {
+        "n_features": n_features,
+        "n_clusters": n_clusters,
+        "n_labels": 10,
+        "likelihood": likelihood,
+    }
+    weights = GMVAEClusterer()._auto_weights(None, config)
+    assert weights == {
+        "reconstruction": pytest.approx(reconstruction),
+        "assignment": hold,
+        "metric": hold,
+    }
