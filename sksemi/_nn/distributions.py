@@ -62,6 +62,14 @@ class Gaussian(nn.Module):
         return Normal(mean, deviation, validate_args=False)
 
 
+class FullGaussian(MultivariateNormal):
+    """A Gaussian with full covariance in float64, for values of any precision."""
+
+    def log_prob(self, value):
+        """Log-density of values (..., dim): (...)."""
+        return super().log_prob(double(value))
+
+
 class ClusterGaussians(nn.Module):
     """A Gaussian with full covariance for each cluster, by the moments of others.
 
@@ -78,8 +86,11 @@ class ClusterGaussians(nn.Module):
 
     def forward(self, k):
         """Distribution of cluster k, in float64."""
-        mean, factor = double(self.mean[k]), double(self.factor[k])
-        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+        k = torch.full((1,), k, device=self.mean.device)
+        mean, factor = (
+            double(table.index_select(0, k))[0] for table in (self.mean, self.factor)
+        )
+        return FullGaussian(mean, scale_tril=factor, validate_args=False)
 
     def draw(self, y, noise):
         """Draws for clusters (n,) and standard normal noise (n, dim): (n, dim)."""
@@ -125,7 +136,7 @@ def _kl_normal_multivariate(q, p):
     whitened = torch.linalg.solve_triangular(
         p.scale_tril, torch.eye(len(p.loc)).to(p.loc), upper=False
     )  # inverse of the factor, (dim, dim)
-    distance = ((q.mean - p.loc) @ whitened.T).square().sum(-1)
+    distance = ((double(q.mean) - p.loc) @ whitened.T).square().sum(-1)
     spread = double(q.variance) @ whitened.square().sum(0)
     log_ratio = double(q.stddev).log().sum(-1) - p.scale_tril.diagonal().log().sum()
     return 0.5 * (distance + spread - len(p.loc)) - log_ratio
