@@ -62,6 +62,8 @@ class Data:
         Coarse labels of all rows.
     n_past : int, default=0
         Of so many rows, the first, training has had its pass: see `Minibatches`.
+    settled : float, default=1.0
+        From 0, while labels are still coming, to 1, if all are there.
     """
 
     x: torch.Tensor
@@ -69,6 +71,7 @@ class Data:
     scale: float
     parents: torch.Tensor | None = None
     n_past: int = 0
+    settled: float = 1.0
 
     @property
     def device(self):

@@ -20,6 +20,8 @@ STEPS_PER_EPOCH = 100
 # Labeled rows that are remembered, and others; fewer where they have more values.
 REMEMBERED = 2000
 REMEMBERED_VALUES = 2**23
+# While more than one in so many of the labeled rows is new, labels are still coming.
+SETTLED = 10
 
 
 @dataclass
@@ -107,6 +109,11 @@ class Stream:
                 1.0,
                 n_past=len(codes),
             )
+            labeled = data.codes[data.distinct().to(device)] >= 0
+            new = 1 - int((codes >= 0).sum()) / max(int(labeled.sum()), 1)
+            data.settled = max(0.0, 1 - SETTLED * new)
+        elif self.resume is None:
+            data.settled = 0.0
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
                 "No row so far has a label, but there are labels. Give partial_fit "
@@ -174,6 +181,8 @@ class PartialFitMixin:
         -----
         ``max_iter``, ``n_init`` and early stopping are ignored. Schedules of weights,
         temperature and learning rate follow the number of steps, a hundred as one
-        epoch.
+        epoch. `GMVAEClusterer` teaches labels that it assigns to other rows only in
+        calls that bring few labels: fully if no labeled row is new, not at all if more
+        than a tenth of those so far are, as in the first call.
         """
         return self._fit(X, y, stream=Stream.of(self, classes))

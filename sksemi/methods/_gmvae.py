@@ -137,6 +137,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
         self.p_z = Gaussian(SideBySide(), K, g)
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
+        # What assigned labels count: little while labels come, or they confirm errors.
+        self.register_buffer("settled", torch.ones(()))
         self.prior = None  # p(z|y) after training, if not the trained one
         if config.covariance_type == "full":
             self.prior = ClusterGaussians(K, g)
@@ -177,6 +179,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
         if self.config.n_labels:
             assigned = self.assign(self.view(x, features), y)  # (n,)
             weight = named_rows(y, logits, self.config.n_labels)
+            weight = torch.cat([weight[:n_labeled], self.settled * weight[n_labeled:]])
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
             terms["metric"] = lifted_structured_loss(
@@ -209,6 +212,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
 
     def before_epoch(self, data, epoch):
         """Before the first epoch: units of the data, and clusters no label names."""
+        self.settled.fill_(data.settled)
         if epoch > 0:
             return
         self.p_x.fit_units(data)

@@ -445,3 +445,17 @@ def test_gaussian_likelihood_is_equivariant_to_units():
         bounds.append(model.bound(rows, noise))
     jacobian = 6 * math.log(10)
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)
+
+
+def test_unsettled_labels_are_taught_by_labeled_rows_alone():
+    torch.manual_seed(0)
+    model = make_gmvae().eval()
+    x, y = torch.rand(12, 6), torch.tensor([0, 1, 2, 0])
+    model.settled.fill_(0.0)
+    terms = loss_of(model, x, y, torch.tensor(0.0)).terms
+    with torch.no_grad():
+        features = model.encode(x[:4])
+        alone = nn.functional.cross_entropy(model.q_y(features), y)
+        metric = lifted_structured_loss(features, y, 1.0)
+    torch.testing.assert_close(terms["assignment"], alone)
+    torch.testing.assert_close(terms["metric"], metric)
