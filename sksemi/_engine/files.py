@@ -343,3 +343,6 @@ def _check_remembered(remembered, config):
         _check_array(f"{name} of the rows remembered", remembered[name], like)
     if not np.isin(remembered["codes"], range(-1, config["n_labels"])).all():
         raise Damaged("a remembered row has a label that is not there")
+    settled = remembered.get("settled", 1.0)
+    if not isinstance(settled, Real) or not 0 <= settled <= 1:
+        raise Damaged(f"its rows remembered have settled={settled!r}")

@@ -20,8 +20,13 @@ STEPS_PER_EPOCH = 100
 # Labeled rows that are remembered, and others; fewer where they have more values.
 REMEMBERED = 2000
 REMEMBERED_VALUES = 2**23
-# While more than one in so many of the labeled rows is new, labels are still coming.
+# While one in so many of the labeled rows is new, or more, labels are still coming.
 SETTLED = 10
+
+
+def most_remembered(data):
+    """Count the labeled rows that are remembered, and the others."""
+    return min(REMEMBERED, max(1, REMEMBERED_VALUES // data.x.shape[1]))
 
 
 @dataclass
@@ -109,9 +114,7 @@ class Stream:
                 1.0,
                 n_past=len(codes),
             )
-            labeled = data.codes[data.distinct().to(device)] >= 0
-            new = 1 - int((codes >= 0).sum()) / max(int(labeled.sum()), 1)
-            data.settled = max(0.0, 1 - SETTLED * new)
+            data.settled = self._settled(data)
         elif self.resume is None:
             data.settled = 0.0
         if n_labels and not (data.codes >= 0).any():
@@ -121,10 +124,20 @@ class Stream:
             )
         return data
 
+    def _settled(self, data):
+        """How far the labels of all calls have come, from 0 to 1; it never falls."""
+        known = int((data.codes[: data.n_past] >= 0).sum())
+        if known >= most_remembered(data):  # of more, some are forgotten
+            return 1.0
+        codes = data.codes[data.distinct().to(data.device)]
+        new = 1 - known / max(int((codes >= 0).sum()), 1)
+        before = self.resume.state["remembered"].get("settled", 1.0)
+        return max(before, 1 - SETTLED * new)
+
     @staticmethod
     def keep(state, data):
         """State of a training for the next call, with rows to remember."""
-        most = min(REMEMBERED, max(1, REMEMBERED_VALUES // data.x.shape[1]))
+        most = most_remembered(data)
         # In the order of hashes, the first are a fair sample, the same in any order of
         # the parts and however often they come.
         rows = data.distinct().to(data.device)
@@ -139,7 +152,11 @@ class Stream:
             "pool": none,
             "order": none,
             "blocks": none,
-            "remembered": {"x": data.rows(kept), "codes": data.codes[kept]},
+            "remembered": {
+                "x": data.rows(kept),
+                "codes": data.codes[kept],
+                "settled": data.settled,
+            },
         }
 
 
@@ -181,8 +198,8 @@ class PartialFitMixin:
         -----
         ``max_iter``, ``n_init`` and early stopping are ignored. Schedules of weights,
         temperature and learning rate follow the number of steps, a hundred as one
-        epoch. `GMVAEClusterer` teaches labels that it assigns to other rows only in
-        calls that bring few labels: fully if no labeled row is new, not at all if more
-        than a tenth of those so far are, as in the first call.
+        epoch. `GMVAEClusterer` teaches labels that it assigns to other rows only once
+        most labels have come: not at all before a call of whose labeled rows and those
+        remembered less than a tenth are new, and fully when none is.
         """
         return self._fit(X, y, stream=Stream.of(self, classes))

@@ -124,14 +124,16 @@ class ClusterGaussians(nn.Module):
         second /= count[:, None, None]
         self.mean.copy_(origin + first)
         covariance = second - first[:, :, None] * first[:, None]
-        # nan where the moments are
         factor, failed = torch.linalg.cholesky_ex(covariance)
-        factor[failed > 0] = torch.nan
-        self.factor.copy_(factor)
+        # where rounding leaves no covariance, the start's; nan where the moments are
+        own = torch.where(
+            covariance.isfinite(), double(start.stddev).diag_embed(), torch.nan
+        )
+        self.factor.copy_(torch.where(failed[:, None, None] > 0, own, factor))
 
 
-@register_kl(Normal, MultivariateNormal)
-def _kl_normal_multivariate(q, p):
+@register_kl(Normal, FullGaussian)
+def _kl_normal_full(q, p):
     """Divergence of diagonal Gaussians (..., dim) from a full one: (...)."""
     whitened = torch.linalg.solve_triangular(
         p.scale_tril, torch.eye(len(p.loc)).to(p.loc), upper=False

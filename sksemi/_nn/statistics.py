@@ -27,8 +27,9 @@ def collect_statistics(model, forward, data, n_rows=512):
     n_rows : int, default=512
         About so many rows are normalized together.
     """
+    # a network that was passed in may keep some in evaluation mode
+    norms = [norm for norm in batch_norms(model.train()) if norm.training]
     model.eval()
-    norms = batch_norms(model)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -37,7 +38,8 @@ def collect_statistics(model, forward, data, n_rows=512):
     try:
         for part in data.parts() if norms else ():
             for x in part.x.tensor_split(1 + len(part.x) // n_rows):
-                forward(x)
+                if len(x) > 1:  # one row has no spread
+                    forward(x)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.eval()

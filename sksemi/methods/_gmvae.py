@@ -358,9 +358,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     assignment_weight : float or "auto", default="auto"
         Weight of the cross-entropy with given and assigned labels; the term is absent
         without labels. "auto" is ``n_features / 4``, to balance a reconstruction that
-        is summed over features, and at least 10 and half the weight of that; it is at
-        least 1 if some cluster has no label, because larger weights overrule such
-        clusters.
+        is summed over features, but at least 10 and half of what "auto" is
+        for ``reconstruction_weight``; at least 1 if some cluster has no label, because
+        larger weights overrule such clusters.
 
     metric_weight : float or "auto", default="auto"
         Weight of the lifted structured loss on features, absent without labels; "auto"
@@ -390,9 +390,9 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     covariance_type : {"full", "diag"}, default="full"
         Of p(z|y) in ``sample`` and ``score_samples``. "full" fits it, after training,
-        to q(z|x, y) over the rows of each cluster: its mean and covariance are those
-        of the mixture, which maximizes the bound over Gaussians. "diag" keeps the
-        paper's, whose independent variances are trained with the networks.
+        to q(z|x, y) over the rows of each cluster: of all Gaussians, one with the mean
+        and covariance of their mixture is nearest to them. "diag" keeps the paper's,
+        whose independent variances are trained with the networks.
 
     max_iter : int, default=100
         Number of epochs, each a pass over the unlabeled rows.
@@ -624,6 +624,12 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
 
     def _module_config(self, rows, config, weights):
         return {"squared_error_weight": weights["reconstruction"]}
+
+    @staticmethod
+    def _check_saved(config, weights):
+        factor = torch.as_tensor(weights.get("prior.factor", torch.ones(1, 1, 1)))
+        if (factor.diagonal(0, 1, 2) <= 0).any() or not factor.equal(factor.tril()):
+            return "prior.factor has entries that are not those of a covariance"
 
     def _learning_rate(self, epoch, n_steps):
         return self.learning_rate * halving(

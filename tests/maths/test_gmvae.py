@@ -11,7 +11,7 @@ from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from sksemi._engine.training import minimized
-from sksemi._nn.distributions import ClusterGaussians
+from sksemi._nn.distributions import ClusterGaussians, FullGaussian
 from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
@@ -196,7 +196,7 @@ def test_divergence_from_a_full_covariance():
     q = gaussians(5, 3, 0)
     factor = torch.tril(tensor(np.random.RandomState(1).normal(size=(3, 3))))
     factor.diagonal().abs_()
-    p = MultivariateNormal(tensor([1.0, -2.0, 0.5]), scale_tril=factor)
+    p = FullGaussian(tensor([1.0, -2.0, 0.5]), scale_tril=factor)
     full = MultivariateNormal(q.mean, scale_tril=q.stddev.diag_embed())
     torch.testing.assert_close(kl_divergence(q, p), kl_divergence(full, p))
 
@@ -232,7 +232,7 @@ def test_no_other_gaussian_is_nearer():
     every = Normal(torch.cat([q.mean, start.mean]), torch.cat([q.stddev, start.stddev]))
 
     def divergence(mean, factor):
-        p = MultivariateNormal(mean, scale_tril=factor)
+        p = FullGaussian(mean, scale_tril=factor)
         return kl_divergence(every, p).mean().item()
 
     mean, factor = model.mean[0], model.factor[0]

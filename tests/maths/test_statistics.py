@@ -42,6 +42,28 @@ def test_parts_of_rows_are_averaged():
     assert within.max() < 1.1
 
 
+class Frozen(nn.BatchNorm1d):
+    """One that a user keeps as it was trained elsewhere."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_what_a_user_froze_stays():
+    model = nn.Sequential(nn.Linear(4, 3), Frozen(3), nn.BatchNorm1d(3)).train()
+    x = torch.randn(10, 4, generator=torch.Generator().manual_seed(0))
+    collect_statistics(model, model, data_of(x))
+    torch.testing.assert_close(model[1].running_mean, torch.zeros(3))
+    assert (model[2].running_mean != 0).all()
+
+
+def test_one_row_alone_is_left_out():
+    x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    model = network()
+    collect_statistics(model, model, data_of(x), n_rows=2)  # 2, 2, 2, 2 and 1 rows
+    assert model[1].running_var.isfinite().all()
+
+
 def test_an_interruption_leaves_the_momentum():
     model = network()
 

@@ -293,3 +293,13 @@ def test_auto_weights(n_features, n_clusters, likelihood, reconstruction, hold):
         "assignment": hold,
         "metric": hold,
     }
+
+
+def test_a_damaged_covariance_is_told(blobs):
+    est = GMVAEClusterer(4, max_iter=1, random_state=0).fit(blobs[0])
+    weights = {name: t.numpy() for name, t in est.model_.state_dict().items()}
+    assert est._check_saved(est._config, weights) is None
+    factor = weights["prior.factor"]
+    for damaged in (0 * factor, factor + 1, -factor):
+        told = est._check_saved(est._config, weights | {"prior.factor": damaged})
+        assert "prior.factor" in told
