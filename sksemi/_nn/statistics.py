@@ -11,11 +11,12 @@ def batch_norms(model):
 
 
 @torch.no_grad()
-def collect_statistics(model, forward, data, n_rows=512):
+def collect_statistics(model, forward, data, *, of=None, n_rows=512):
     """Give batch norm the statistics of all rows for inference, without noise.
 
     In training it averages over the last steps, whose rows are noised and shifted, and
-    half of which may be labeled.
+    half of which may be labeled. An encoder's input is that at inference; a decoder
+    learns from draws of the latent variables that inference may not make.
 
     Parameters
     ----------
@@ -24,11 +25,14 @@ def collect_statistics(model, forward, data, n_rows=512):
     forward : callable
         Called with rows (n, n_features), to pass them through the networks.
     data : Data
+    of : nn.Module, default=None
+        Part of the model whose statistics they are; None means all of it.
     n_rows : int, default=512
         About so many rows are normalized together.
     """
     # a network that was passed in may keep some in evaluation mode
-    norms = [norm for norm in batch_norms(model.train()) if norm.training]
+    model.train()
+    norms = [norm for norm in batch_norms(of or model) if norm.training]
     model.eval()
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

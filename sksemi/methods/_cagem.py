@@ -311,7 +311,10 @@ class CaGeM(nn.Module):
         """Statistics of batch norm from one pass over the rows, labels ignored."""
         # few at a time, as each row is there for every cluster
         collect_statistics(
-            self, lambda x: self.bound_terms(self.observe(x)), data, NORMALIZED_ROWS
+            self,
+            lambda x: self.bound_terms(self.observe(x)),
+            data,
+            n_rows=NORMALIZED_ROWS,
         )
 
     # ----------------------------------------------- what the estimator asks for

@@ -331,7 +331,8 @@ class CatVAE(nn.Module):
 
     def after_training(self, data):
         """Statistics of batch norm, from all rows."""
-        collect_statistics(self, lambda x: self.reconstruct(self.bounded(x)), data)
+        inputs = self.bounded
+        collect_statistics(self, lambda x: self.embed(inputs(x)), data, of=self.f)
 
     # ----------------------------------------------- what the estimator asks for
 

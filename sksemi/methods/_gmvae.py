@@ -236,11 +236,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
     @torch.no_grad()
     def after_training(self, data):
         """Statistics of batch norm, then p(z|y) as q(z|x_hat, y) is over all rows."""
-
-        def forward(x):
-            self.p_x(self.most_probable(self.p_x.bounded(x))[1].rsample())
-
-        collect_statistics(self, forward, data)
+        inputs = self.p_x.bounded
+        collect_statistics(self, lambda x: self.encode(inputs(x)), data, of=self.g)
         if self.prior is None:
             return
         start = self.p_z(torch.eye(self.config.n_clusters, device=data.device))

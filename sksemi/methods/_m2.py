@@ -156,25 +156,16 @@ class M2(EnumeratedBounds, nn.Module):
 
     def after_training(self, data):
         """Statistics of batch norm, from all rows."""
-
-        def forward(x):
-            y, q_z = self.most_probable(self.p_x.bounded(x))
-            self.p_x(y, q_z.rsample())
-
-        collect_statistics(self, forward, data)
+        inputs = self.p_x.bounded
+        collect_statistics(self, lambda x: self.encode(inputs(x)), data, of=self.f)
 
     # ----------------------------------------------- what the estimator asks for
 
-    def most_probable(self, x):
-        """Return the most probable cluster, one-hot, and q(z|x, y) of it."""
-        features = self.encode(x)
-        y = self.one_hot(in_float64(self.q_y, features).argmax(1))
-        return y, self.q_z(features, y)
-
     def reconstruct(self, x):
         """Mean of p(x|y, z) at the most probable y and the mean of q(z|x, y)."""
-        y, q_z = self.most_probable(x)
-        return self.p_x(y, q_z.mean).mean
+        features = self.encode(x)
+        y = self.one_hot(in_float64(self.q_y, features).argmax(1))
+        return self.p_x(y, self.q_z(features, y).mean).mean
 
     def sample(self, y, noise):
         """Mean of p(x|y, z), z = noise (n, latent_dim), of clusters y (n,)."""
