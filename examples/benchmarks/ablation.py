@@ -34,11 +34,8 @@ NO_NOISE = {"input_noise": 0.0}
 CHANGES = {
     "GMVAEClusterer": {
         "no noise": NO_NOISE,
-        "twice the noise": {"input_noise": 0.2},
-        "one neighbor": {"n_neighbors": 1},
         "five neighbors": {"n_neighbors": 5},
-        "a constant learning rate": {"halving_period": None},
-        "categorical weight as assignment's": {"categorical_weight": 10.0},
+        "categorical weight 10": {"categorical_weight": 10.0},
         "mean over pixels, not sum": {"reconstruction_weight": 1 / 64},
         "the paper's weights": {
             "reconstruction_weight": 1 / 64,
@@ -51,7 +48,6 @@ CHANGES = {
     },
     "CatVAEClusterer": {
         "no noise": NO_NOISE,
-        "one neighbor": {"n_neighbors": 1},
         "a constant learning rate": {"halving_period": None},
         "a tenth of the reconstruction": {"reconstruction_weight": 2.0},
         "no separation": {"separation_weight": 0.0},
@@ -62,18 +58,16 @@ CHANGES = {
         "no noise": NO_NOISE,
         "the paper's classification weight": {"classification_weight": 0.1},
         "classification weight 1": {"classification_weight": 1.0},
-        "classification weight 10": {"classification_weight": 10.0},
         "a third of the learning rate": {"learning_rate": 0.001},
         "half the width of z": {"latent_dim": 10},
         "half the weight of z": {"gaussian_weight": 0.5},
         "a third of the epochs": {"max_iter": 30},
     },
     "CaGeMGenerator": {
-        "no noise": NO_NOISE,
         "no warm-up": {"warm_up": 0},
         "categorical weight 1": {"categorical_weight": 1.0},
         "categorical weight 3": {"categorical_weight": 3.0},
-        "label weights of 1": {"label_q_weight": 1.0, "label_p_weight": 1.0},
+        "label weights of 10": {"label_q_weight": 10.0, "label_p_weight": 10.0},
         "twice the epochs": {"max_iter": 100},
         "p(y|x) predicts": {"classifier": "p"},
         "the product predicts": {"classifier": "product"},

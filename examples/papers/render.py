@@ -1379,12 +1379,13 @@ def ablation_table(method):
     rows = []
     for (change,), own in runs.items():
         gains = [100 * (x["accuracy"] - defaults[x["seed"]]) for x in own]
-        row = [change or "defaults", mean_sd([x["accuracy"] for x in own], 3)]
+        row = [change or "defaults", str(len(own))]
+        row.append(mean_sd([x["accuracy"] for x in own], 3))
         row.append(f"{np.mean(gains):+.1f}" if change else r"\-")
         if "drawn" in own[0]:
             row.append(mean_sd([x["drawn"] for x in own], 3))
         rows.append([*row, f"{np.mean([x['seconds'] for x in own]):.0f}"])
-    names = ["accuracy", "points", *["drawn"] * ("drawn" in own[0]), "s"]
+    names = ["draws", "accuracy", "points", *["drawn"] * ("drawn" in own[0]), "s"]
     return table(["change", *names], rows)
 
 
