@@ -115,8 +115,6 @@ class Stream:
                 n_past=len(codes),
             )
             data.settled = self._settled(data)
-        elif self.resume is None:
-            data.settled = 0.0
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
                 "No row so far has a label, but there are labels. Give partial_fit "
@@ -134,8 +132,7 @@ class Stream:
         before = self.resume.state["remembered"].get("settled", 1.0)
         return max(before, 1 - SETTLED * new)
 
-    @staticmethod
-    def keep(state, data):
+    def keep(self, state, data):
         """State of a training for the next call, with rows to remember."""
         most = most_remembered(data)
         # In the order of hashes, the first are a fair sample, the same in any order of
@@ -155,7 +152,8 @@ class Stream:
             "remembered": {
                 "x": data.rows(kept),
                 "codes": data.codes[kept],
-                "settled": data.settled,
+                # the first call is an epoch of fit, but all its labels are new
+                "settled": 0.0 if self.resume is None else data.settled,
             },
         }
 
@@ -198,8 +196,9 @@ class PartialFitMixin:
         -----
         ``max_iter``, ``n_init`` and early stopping are ignored. Schedules of weights,
         temperature and learning rate follow the number of steps, a hundred as one
-        epoch. `GMVAEClusterer` teaches labels that it assigns to other rows only once
-        most labels have come: not at all before a call of whose labeled rows and those
-        remembered less than a tenth are new, and fully when none is.
+        epoch. After its first call, `GMVAEClusterer` teaches labels that it
+        assigns to other rows only once most labels have come: not at all before a call
+        of whose labeled rows and those remembered less than a tenth are new, and fully
+        when none is.
         """
         return self._fit(X, y, stream=Stream.of(self, classes))

@@ -215,8 +215,8 @@ def test_records_say_what_auto_was(monkeypatch, digits):
     X, _, y = digits
     est = quick(GMVAEClusterer, max_iter=1).fit(X, y)
     values = common.resolved(est)
-    assert values["assignment_weight"] == X.shape[1] / 4
-    assert values["reconstruction_weight"] == 10
+    assert values["reconstruction_weight"] == 6400 / X.shape[1]
+    assert values["assignment_weight"] == values["reconstruction_weight"] / 2
     assert values["likelihood"] == "mse"
     assert values["network"] == "mlp"
     assert values["input_noise"] >= 0.2
