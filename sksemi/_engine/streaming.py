@@ -115,6 +115,8 @@ class Stream:
                 n_past=len(codes),
             )
             data.settled = self._settled(data)
+        elif self.resume is None and self.labels is not None:
+            data.settled = 0.0  # more may come than these
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
                 "No row so far has a label, but there are labels. Give partial_fit "
@@ -152,7 +154,7 @@ class Stream:
             "remembered": {
                 "x": data.rows(kept),
                 "codes": data.codes[kept],
-                # the first call is an epoch of fit, but all its labels are new
+                # of the first call all labels are new
                 "settled": 0.0 if self.resume is None else data.settled,
             },
         }
@@ -196,9 +198,9 @@ class PartialFitMixin:
         -----
         ``max_iter``, ``n_init`` and early stopping are ignored. Schedules of weights,
         temperature and learning rate follow the number of steps, a hundred as one
-        epoch. After its first call, `GMVAEClusterer` teaches labels that it
-        assigns to other rows only once most labels have come: not at all before a call
-        of whose labeled rows and those remembered less than a tenth are new, and fully
-        when none is.
+        epoch. After a first call with ``classes``, `GMVAEClusterer` teaches
+        labels that it assigns to other rows only once most labels have come: not at all
+        before a call of whose labeled rows and those remembered less than a tenth are
+        new, and fully when none is.
         """
         return self._fit(X, y, stream=Stream.of(self, classes))

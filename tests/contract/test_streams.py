@@ -24,8 +24,8 @@ def test_labels_are_assigned_once_few_of_those_known_are_new(digits):
     y = digits[1]
     first = [np.flatnonzero(y[:100] == k)[0] for k in range(10)]  # a row of each class
     est = quick(GMVAEClusterer)
-    est.partial_fit(*part(digits, (0, 100), first))
-    assert settled(est) == 1  # an epoch of fit
+    est.partial_fit(*part(digits, (0, 100), first), classes=range(10))
+    assert settled(est) == 0  # all labels are new
     est.partial_fit(*part(digits, (100, 150), [100, 101]))
     assert settled(est) == 0  # 2 of 12 are more than a tenth
     est.partial_fit(*part(digits, (150, 200), [150]))
@@ -54,3 +54,8 @@ def test_fit_assigns_labels_from_the_start(digits):
     for rows in (slice(0, 50), slice(50, 100)):
         est.partial_fit(X[rows], y[rows])
         assert settled(est) == 1
+
+
+def test_a_first_call_that_has_all_labels_assigns_them(digits):
+    est = quick(GMVAEClusterer).partial_fit(*part(digits, (0, 100), range(100)))
+    assert settled(est) == 1
