@@ -787,7 +787,8 @@ def generation_page():
     """Page of examples/benchmarks/generation.py."""
     lines = read("generation")
     rows = []
-    for (name, method, changed), group in by(lines, "set", "method", "changed").items():
+    groups = by(lines, "set", "method", "changed")
+    for (name, method, changed), group in sorted(groups.items()):
         mean = {
             key: np.mean([line[key] for line in group])
             for key in group[0]
@@ -823,7 +824,10 @@ work ({machines_of(lines)}). Means over seeds:
   many principal components (their number in parentheses) as half those nats,
 - variance within the classes of drawn rows, over that of the data,
 - the fraction of drawn rows that a support vector classifier of the real rows puts into
-  the class that they were drawn from.""",
+  the class that they were drawn from.
+
+"p(z|y) as trained" are runs from before p(z|y) was fitted after training, with that
+``reconstruction_weight``.""",
         runs_of("generation", ""),
         table(header, rows),
     )
@@ -1225,7 +1229,8 @@ Without noise became the default. Runs:
         """GMVAE on columns scaled to [0, 1]: accuracy minus that with
 ``reconstruction_weight=10`` and a fourth of the number of columns, at least 10, for the
 terms of labels. "digits, no label" is scored under the best matching on training rows;
-there the weight stayed 10. "digits, all labels" has 800 rows and 30 epochs.""",
+there the weight stayed 10. "digits, all labels" has 800 rows and 30 epochs; it and the
+images are scored on test rows, the others on validation rows.""",
         differences_table(of_trial("weights")),
         title("Tried, not built"),
         """Accuracy minus that of the defaults with the same seeds, in points, with the

@@ -118,6 +118,10 @@ class Data:
 
     def distinct(self):
         """Numbers of rows, one for equal ones of one label, in the order of hashes."""
+        return self._distinct
+
+    @cached_property
+    def _distinct(self):  # asked for before and after a call of partial_fit
         codes = self.codes.cpu().numpy().astype(np.uint64)
         rows = np.column_stack([scrambled(self._hashes()), codes])
         return torch.from_numpy(np.unique(rows, axis=0, return_index=True)[1])

@@ -86,6 +86,7 @@ class ClusterGaussians(nn.Module):
 
     def forward(self, k):
         """Distribution of cluster k, in float64."""
+        # one cluster of the table in float64, not all
         k = torch.full((1,), k, device=self.mean.device)
         mean, factor = (
             double(table.index_select(0, k))[0] for table in (self.mean, self.factor)

@@ -93,15 +93,16 @@ def exponential_decay(epoch, rate, floor):
     return (-rate * epoch).exp().clamp(min=floor)
 
 
-def named_rows(labels, logits, n_named):
+def named_rows(labels, logits, n_named, share=1.0):
     """Weight 0 for unlabeled rows that sit in a cluster no label names: (n,).
 
     Nearest-neighbor assignment knows only the labeled classes; without this weight a
     cluster that no label names would lose all its rows to them. ``labels`` are those of
     the first rows, ``logits`` (n, K) the network's present belief, and the first
-    ``n_named`` clusters carry labels. Without gradient.
+    ``n_named`` clusters carry labels. Other unlabeled rows have the weight ``share``,
+    labeled ones 1. Without gradient.
     """
-    weight = (logits.detach().argmax(1) < n_named).to(logits.dtype)
+    weight = share * (logits.detach().argmax(1) < n_named).to(logits.dtype)
     return torch.cat(
         [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
     )
@@ -178,8 +179,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
         monitors = {"kl_z": kl_z.detach()}
         if self.config.n_labels:
             assigned = self.assign(self.view(x, features), y)  # (n,)
-            weight = named_rows(y, logits, self.config.n_labels)
-            weight = torch.cat([weight[:n_labeled], self.settled * weight[n_labeled:]])
+            weight = named_rows(y, logits, self.config.n_labels, self.settled)
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
             terms["metric"] = lifted_structured_loss(
