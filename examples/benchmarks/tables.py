@@ -416,7 +416,7 @@ def section(lines, labels, half):
     title = f"{half.capitalize()} sets"
     n_seeds = len({line["seed"] for line in lines})
     parts = [
-        f"{title}\n{'-' * len(title)}",
+        f"{title}\n{'~' * len(title)}",
         f"Seeds: {n_seeds}.",
         table(["method", *sets, "mean", "rank", "seconds"], body),
     ]
@@ -451,7 +451,7 @@ def render(source, page):
     parts = [INTRODUCTION.format(machine=machine)]
     for labels in sorted({line["labels"] for line in lines}):
         title = f"{labels} labels a class" if labels else "Without labels"
-        parts.append(f"{title}\n{'=' * len(title)}\n")
+        parts.append(f"{title}\n{'-' * len(title)}\n")
         if not labels:
             parts.append("Accuracy under the best matching, on the training rows.\n")
         sections = (section(lines, labels, h) for h in ("development", "confirming"))
