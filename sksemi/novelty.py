@@ -12,6 +12,19 @@ from sksemi._wrapping import WrappingMixin
 
 __all__ = ["NoveltyDetector"]
 
+# Distance over norm below which a neighbor is the row itself, by rounding.
+SAME = 1e-6
+
+
+def _closeness(neighbors, features):
+    """Minus the mean distance to neighbors other than the row itself: (n, f) -> (n,).
+
+    So a training row has the same score in fit and after it.
+    """
+    distance = neighbors.kneighbors(features, neighbors.n_neighbors + 1)[0]
+    own = distance[:, 0] <= SAME * np.linalg.norm(features, axis=1)
+    return -np.where(own, distance[:, 1:].mean(1), distance[:, :-1].mean(1))
+
 
 class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
     """Detector of rows unlike any of the training rows, by a fitted estimator.
@@ -27,7 +40,8 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
 
     criterion : {"features", "density"}, default="features"
         Score of a row. "features": minus the mean distance to its ``n_neighbors``
-        nearest training rows in the space of transform. "density": ``score_samples`` of
+        nearest training rows in the space of transform, of which a training row is
+        not one itself. "density": ``score_samples`` of
         the estimator, which only estimators that generate rows have.
 
     n_neighbors : int, default=5
@@ -43,8 +57,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         The fitted clone.
 
     offset_ : float
-        The threshold: the quantile of the training rows' scores. For "features", a
-        training row is not its own neighbor.
+        The threshold: the quantile of the training rows' scores.
 
     n_features_in_ : int
         Number of features of a row.
@@ -118,7 +131,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
             features = np.asarray(estimator.transform(X))
             n_neighbors = min(self.n_neighbors, len(features) - 1)
             neighbors = NearestNeighbors(n_neighbors=n_neighbors).fit(features)
-            scores = -neighbors.kneighbors()[0].mean(1)
+            scores = _closeness(neighbors, features)
         else:
             scores = estimator.score_samples(X)
         self.estimator_, self._neighbors = estimator, neighbors
@@ -160,7 +173,7 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
         if self._neighbors is None:
             return self.estimator_.score_samples(X)
         features = np.asarray(self.estimator_.transform(X))
-        return -self._neighbors.kneighbors(features)[0].mean(1)
+        return _closeness(self._neighbors, features)
 
     def decision_function(self, X):
         """`score_samples` above the threshold: negative for unfamiliar rows.

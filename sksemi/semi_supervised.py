@@ -42,6 +42,11 @@ def _log_probabilities(proba):
     return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
 
 
+def _at_temperature(proba, temperature):
+    """Probabilities whose logarithms are divided by it: (n, n_classes)."""
+    return softmax(_log_probabilities(proba) / temperature, axis=1)
+
+
 def fit_temperature(proba, codes):
     """Temperature that makes rows' classes the most probable, pulled toward 1.
 
@@ -124,6 +129,11 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
 
     temperature_ : float
         The temperature used: 1 for None.
+
+    cross_val_proba_ : ndarray of shape (n_labeled, n_classes) or None
+        Probabilities of the labeled rows, in the order of y, each by the fit that had
+        not seen it, at ``temperature_``; None unless ``temperature="auto"``. They are
+        what a threshold for new rows can be chosen by.
 
     n_features_in_ : int
         Number of features of a row, if the estimator has it.
@@ -220,12 +230,14 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         params = process_routing(self, "fit", **params)["estimator"]["fit"]
         y, codes, classes = self._check_y(y)
         estimator = clone(self._estimator()).fit(X, y, **params)
-        temperature, members = self.temperature or 1.0, []
+        temperature, members, proba = self.temperature or 1.0, [], None
         if self.temperature == "auto":
-            temperature, members = self._cross_fitted(X, y, codes, classes, params)
+            members, proba = self._cross_fitted(X, y, codes, classes, params)
+            temperature = fit_temperature(proba, codes[codes >= 0])
+            proba = _at_temperature(proba, temperature)
         self.estimator_, self.classes_ = estimator, classes
         self.estimators_ = [estimator, *(members if self.ensemble else [])]
-        self.temperature_ = float(temperature)
+        self.temperature_, self.cross_val_proba_ = float(temperature), proba
         self._take_features_of(estimator)
         return self
 
@@ -257,7 +269,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         return y, codes, classes
 
     def _cross_fitted(self, X, y, codes, classes, params):
-        """Temperature of labeled rows' predictions by fits without them; the fits."""
+        """Fits without some labeled rows each, and their probabilities of these."""
         counts = np.bincount(codes[codes >= 0])
         if counts.min() < 2:
             raise ValueError(
@@ -274,8 +286,8 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
             for train, test in splits
         )
         members, proba = zip(*fits, strict=True)
-        tests = np.concatenate([test for _, test in splits])
-        return fit_temperature(np.concatenate(proba), codes[tests]), members
+        order = np.concatenate([test for _, test in splits]).argsort()
+        return members, np.concatenate(proba)[order]
 
     def predict_proba(self, X):
         """Probability of each class.
@@ -295,8 +307,7 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
         for estimator in self.estimators_:
             # labels come first among the clusters
             proba = estimator.predict_proba(X)[:, : len(self.classes_)]
-            logits = _log_probabilities(proba) / self.temperature_
-            total = total + softmax(logits, axis=1)
+            total = total + _at_temperature(proba, self.temperature_)
         return total / len(self.estimators_)
 
     def predict(self, X):

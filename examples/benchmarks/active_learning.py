@@ -8,7 +8,7 @@ Every strategy of `sksemi.active_learning.query` begins with the same fit withou
 and asks for 10, 20, 40, 80 and 160 labels in turn, each time by a fit on those it has.
 The error is that of `SemiSupervisedClassifier` on test rows; its estimator is given the
 number of classes. Sets are "digits" (1,400 training rows and 397 for testing, split
-anew for every seed), "mnist" (5,000 training and 2,000 test images, another sample for
+anew for every seed), "mnist" (20,000 training and 2,000 test images, another sample for
 every seed, as a table; SKSEMI_DATA) and those of tables.py; ``--rows`` takes the first
 training rows of each.
 
@@ -57,7 +57,7 @@ def images(name, seed, n_train, n_test=2_000):
 def prepare(name, seed):
     """Training rows, their labels, test rows, their labels."""
     if name == "mnist":
-        return images(name, seed, 5_000)
+        return images(name, seed, 20_000)
     if name != "digits":
         return tables.prepare(name, seed, "test")
     X, y = load_digits(return_X_y=True)

@@ -1,6 +1,7 @@
 """What a fit is said to have lost: clusters, a latent variable, or what labels say."""
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import cross_val_score
@@ -22,6 +23,8 @@ NEARLY_ALL = 0.95
 JUDGED_ROWS, JUDGED_VALUES, FEWEST = 2_000, 2**19, 200
 FAR, MUCH = 3.5, 0.75
 FOLDS = 5
+# Ratio of columns' standard deviations above which scaling them is worth a try.
+WIDER = 10
 
 
 def warn_collapse(estimator, plan):
@@ -41,7 +44,7 @@ def warn_collapse(estimator, plan):
     n_steps *= estimator.n_iter_
     if n_steps < MIN_STEPS or len(codes) < MIN_ROWS:
         return
-    found, remedies = _clusters(estimator, codes[codes >= 0].bincount().tolist())
+    found, remedies = _clusters(estimator, plan.data)
     enough = n_steps >= MIN_STEPS_LABELS
     apart = apart_from_labels(estimator, plan.data) if enough else ""
     if apart:
@@ -63,10 +66,19 @@ def warn_collapse(estimator, plan):
         )
 
 
-def _clusters(estimator, label_counts):
+def _scales_differ(data):
+    """Whether a column of a sample of the rows is much wider than another."""
+    some = torch.arange(0, len(data.codes), max(1, len(data.codes) // JUDGED_ROWS))
+    scale = data.rows(some.to(data.device)).float().std(0)
+    scale = scale[scale > 0]
+    return len(scale) > 1 and bool(scale.max() > WIDER * scale.min())
+
+
+def _clusters(estimator, data):
     """Say what is wrong with the clusters, and what to try."""
     classes, n = estimator.classes_, len(estimator.labels_)
     values, counts = np.unique(estimator.labels_, return_counts=True)
+    label_counts = data.codes[data.codes >= 0].bincount().tolist()
     if len(classes) == 1:
         return [], []
     found = []
@@ -83,12 +95,14 @@ def _clusters(estimator, label_counts):
     if not found:
         return [], []
     remedies = ["fewer clusters (n_clusters)"]
-    if getattr(estimator, "_config", {}).get("likelihood", "gaussian") == "gaussian":
-        remedies.append("features of equal scale (StandardScaler)")
-    else:
-        remedies.append('likelihood="gaussian" for a table with values in [0, 1]')
-    if estimator._n_labels < len(classes):
+    if 0 < estimator._n_labels < len(classes):  # a label may have absorbed a group
+        remedies.insert(0, "labels for a few rows of each group that has none")
+    elif not estimator._n_labels:
         remedies.append("labels for some rows of each cluster")
+    if getattr(estimator, "_config", {}).get("likelihood", "gaussian") != "gaussian":
+        remedies.append('likelihood="gaussian" for a table with values in [0, 1]')
+    elif _scales_differ(data):
+        remedies.append("features of equal scale (StandardScaler)")
     return found, [*remedies, "several starts (n_init)"]
 
 

@@ -120,7 +120,8 @@ class Stream:
         if n_labels and not (data.codes >= 0).any():
             raise ValueError(
                 "No row so far has a label, but there are labels. Give partial_fit "
-                "labeled rows in its first call, among others."
+                "labeled rows in its first call, among others; also in the first call "
+                "after fit, which remembers no rows."
             )
         return data
 

@@ -90,6 +90,19 @@ def test_no_warning_without_a_collapse(Estimator):
     assert message == ""
 
 
+@pytest.mark.parametrize("scales", [1.0, [1.0, 100.0, 1.0, 1.0, 1.0, 1.0]])
+def test_remedies_are_of_what_was_seen(scales):
+    """Scaling is advised to columns that differ, labels to groups that have none."""
+    X = np.random.RandomState(0).normal(size=(600, 6)) * scales
+    settings = {"n_clusters": 40, "max_iter": 20}
+    _, message = told(CatVAEClusterer, X, **settings)
+    assert "40 clusters have no" in message
+    assert ("StandardScaler" in message) == (np.max(scales) > 1)
+    y = np.where(np.arange(600) < 60, np.arange(600) % 5, -1)
+    _, message = told(CatVAEClusterer, X, y, **settings)
+    assert "Try labels for a few rows of each group that has none, fewer" in message
+
+
 @every_estimator
 def test_a_short_fit_is_not_judged(Estimator):
     _, message = told(Estimator, np.ones((60, 5)), n_clusters=5, max_iter=3)

@@ -58,6 +58,17 @@ def test_distance_to_neighbors_and_quantile():
     assert set(expected) == {-1, 1}
 
 
+@pytest.mark.parametrize("n_features", [3, 40])  # a tree, and all distances
+def test_a_training_row_is_not_its_own_neighbor(n_features):
+    X = np.random.RandomState(0).normal(size=(200, n_features))
+    X[1] = X[0]  # but a copy of it is
+    detector = NoveltyDetector(Identity(), n_neighbors=4, quantile=0.1)
+    assert np.sum(detector.fit_predict(X) == -1) == 20
+    distance = np.sort(np.linalg.norm(X[:, None] - X, axis=2), axis=1)
+    own = distance[:, 1:5].mean(1)
+    np.testing.assert_allclose(detector.score_samples(X), -own, atol=1e-6)
+
+
 @pytest.mark.parametrize("quantile", [0, 0.05, 0.5])
 def test_fraction_of_rows_below_the_threshold(quantile):
     X = np.random.RandomState(1).standard_normal((200, 2))

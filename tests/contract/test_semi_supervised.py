@@ -260,6 +260,10 @@ def test_rows_are_predicted_by_fits_without_them(split):
         np.sort(np.concatenate(left_out)), np.flatnonzero(y >= 0)
     )
     assert clf.temperature_ == pytest.approx(fit_temperature(proba[y >= 0], y[y >= 0]))
+    powers = np.maximum(proba[y >= 0], np.finfo(float).tiny) ** (1 / clf.temperature_)
+    powers /= powers.sum(1, keepdims=True)
+    np.testing.assert_allclose(clf.cross_val_proba_, powers, atol=1e-12)
+    assert clone(clf).set_params(temperature=None).fit(X, y).cross_val_proba_ is None
     # threads, as processes cannot write to the list
     with joblib.parallel_config("threading"):
         parallel = clone(clf).set_params(n_jobs=2).fit(X, y)
