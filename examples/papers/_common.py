@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import scipy
 import sklearn
 import torch
 from sklearn.metrics import normalized_mutual_info_score
+from sklearn.model_selection import train_test_split
 
 import sksemi
 from sksemi import datasets
@@ -65,7 +67,8 @@ def parser(description, datasets, but_for):
         type=int,
         default=0,
         metavar="ROWS",
-        help="hold these last training rows out and score on them, not on test",
+        help="hold this many training rows out, the same share of every class, and "
+        "score on them, not on test",
     )
     p.add_argument("--curve", action="store_true", help="score while training")
     p.add_argument(
@@ -102,8 +105,9 @@ def split(args):
     """Training images, partial labels, all their labels, images to score, labels."""
     X, y, X_test, y_test = load(args.dataset, args.data)
     if args.validation:
-        X, X_test = X[: -args.validation], X[-args.validation :]
-        y, y_test = y[: -args.validation], y[-args.validation :]
+        X, X_test, y, y_test = train_test_split(
+            X, y, test_size=args.validation, random_state=0, stratify=y
+        )
     draw = args.seed if args.draw is None else args.draw
     y_partial = mask_labels(y, args.labels, random_state=draw) if args.labels else None
     return X, y_partial, y, X_test, y_test
@@ -263,10 +267,21 @@ def device_name(device):
     return f"{name}, {torch.get_num_threads()} threads"
 
 
+def commit():
+    """Name of the commit that this file is from; "unknown" outside a repository."""
+    describe = ["git", "describe", "--always", "--dirty", "--tags"]
+    try:
+        done = subprocess.run(describe, cwd=HERE, capture_output=True, text=True)
+    except OSError:  # no git
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
 def versions():
     """Versions of everything that computes."""
     return {
         "sksemi": sksemi.__version__,
+        "commit": commit(),
         "torch": torch.__version__,
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
@@ -323,7 +338,7 @@ def record(estimator, args, results):
         "labels": args.labels,
         "seed": args.seed,
         "draw": args.seed if args.draw is None else args.draw,
-        "scored_on": f"last {args.validation} training rows"
+        "scored_on": f"{args.validation} held-out training rows"
         if args.validation
         else "test",
         "epochs": estimator.n_iter_,

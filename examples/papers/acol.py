@@ -47,9 +47,11 @@ PAPER = {
     "frobenius_weight": 1e-6,
     # as the published code; equation 13 has B
     "frobenius_of": "Z",
+    # the paper gives none; scikit-learn's default in its year
     "kmeans_n_init": 10,
     "batch_size": 400,
     "learning_rate": 1e-3,
+    "precision": "float32",
 }
 # Of a row of the history, what is printed after every part of a run.
 SAID = (
@@ -72,7 +74,8 @@ def add_arguments(p):
     p.add_argument(
         "--full",
         action="store_true",
-        help="fit on, and score, training and test rows together (the paper's USPS)",
+        help="fit on, and score, training and test rows together; the paper scores all "
+        "rows of USPS, and says that only training rows train",
     )
     p.add_argument("--clusters", type=int, default=10, help="k of k-means")
     p.add_argument(
@@ -263,7 +266,9 @@ if __name__ == "__main__":
     p = parser(
         __doc__.splitlines()[0],
         ["mnist", "usps", "svhn", "fashion-mnist"],
-        "the sum of squares over Z, as in the published code, and the arithmetic",
+        "the sum of squares over Z, as in the published code, k-means fitted on "
+        "training rows (that on scored rows is scored, too), and scaling, step size "
+        "and starts of k-means, which it does not give",
     )
     args = add_arguments(p).parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]

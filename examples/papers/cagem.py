@@ -9,9 +9,9 @@ with all epochs to the file --out. ``--curve`` notes test bound and error of eve
 ``--every`` epochs. ``--clusters 1`` is the baseline, a VAE of two layers of the same
 sizes, which takes no labels; beside a run with 100 labels or more, give it ``--set
 batch_size=100``, as half of the other's 200 rows a step are labeled ones, that the
-bound does not see: steps of another number of rows move KL(z2) by nats. ``--set
-warm_up=0`` is the paper's setting to classify. A run that was stopped continues where
-it was when started again.
+bound does not see: steps of another number of rows move KL(z2) by nats. The paper names
+a warm-up for likelihoods alone: ``--set warm_up=0`` to classify. A run that was stopped
+continues where it was when started again.
 
 ``--pictures FOLDER`` draws rows of each class, reconstructions and, with
 ``--set z2_dim=2``, figure 3: the test images in z2, and rows drawn from a mesh grid
@@ -53,6 +53,7 @@ PAPER = {
     "learning_rate": 1e-3,
     "learning_rate_decay": 0.75,
     "learning_rate_step": 50,
+    "precision": "float32",
 }
 CLASSES = {"mnist": 10, "omniglot": 50}
 
@@ -155,7 +156,8 @@ def main():
     p = parser(
         __doc__.splitlines()[0],
         ["mnist", "omniglot"],
-        "epochs and batch size, which it does not give, and the start of posteriors",
+        "epochs, batch size and draws to classify by, which it does not give, and "
+        "posteriors that start narrow",
     )
     p.add_argument("--clusters", type=int, help="K (default: the classes there are)")
     p.add_argument("--importance", type=int, default=1, metavar="DRAWS")

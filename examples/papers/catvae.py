@@ -35,6 +35,7 @@ PAPER = {
     "batch_size": 200,
     "learning_rate": 1e-3,
     "halving_period": 50,
+    "precision": "float32",
 }
 
 
@@ -61,7 +62,8 @@ if __name__ == "__main__":
     args = parser(
         __doc__.splitlines()[0],
         ["mnist", "fashion-mnist", "usps", "svhn"],
-        "the arithmetic",
+        "the 1 of equation 16, which is inside the sum, and batch norm's statistics "
+        "from all rows",
     )
     args = args.set_defaults(epochs=100) or args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]

@@ -34,6 +34,7 @@ PAPER = {
     "max_shift": 0,
     "batch_size": 200,
     "learning_rate": 3e-4,
+    "precision": "float32",
 }
 
 
@@ -57,7 +58,7 @@ if __name__ == "__main__":
     args = parser(
         __doc__.splitlines()[0],
         ["mnist", "fashion-mnist", "usps"],
-        "the activation, shared first layers, the batch size and the arithmetic",
+        "the activation, shared first layers and the batch size",
     )
     args = args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]

@@ -10,6 +10,7 @@ recipe of the earlier lines.
 """
 
 import re
+import shlex
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,8 @@ class Cell(NamedTuple):
     figure: str  # key of a line
     where: dict  # keys of a line and the values they must have
     digits: int = 2
+    # columns beside the figure: title, function of a line; they part the runs, too
+    shown: tuple = ()
 
 
 class Page(NamedTuple):
@@ -92,10 +95,21 @@ class Page(NamedTuple):
     script: str
     heading: str
     about: str
-    command: str
     cells: dict  # by title of a table
     curves: dict  # by key of the history: title, digits
     after: str = ""  # what is open
+    command: str = ""  # of runs to come, where there is none
+    more: object = None  # function of the lines: further parts
+
+
+def samples(line):
+    """Importance samples of a run, as text."""
+    return str(line.get("importance_samples", "not recorded"))
+
+
+def draws(line):
+    """Draws that a run of CaGeM was classified by, as text."""
+    return str(line["parameters"]["n_draws"])
 
 
 def where(dataset, labels, **more):
@@ -107,10 +121,10 @@ GMVAE = Page(
     "GMVAE",
     """Tables 1, 2 and 3 of Arias Figueroa (2019). The paper trains for 200
 epochs and reports means over five seeds; ours train for as many epochs as the tables
-say, with the defaults ("ours") or the paper's settings ("paper"). The paper trains on
-80 % of the training images and chooses its settings on the others; ours train on
-all of them.""",
-    "--dataset mnist --labels 100 --recipe ours --epochs 10 --curve",
+say. Recipes: "ours" are the defaults from before the metric term counted every row once
+and batch norm took its statistics from all rows (:doc:`../changelog`), and will be
+measured again; "paper" are the paper's settings. The paper trains on 80 % of the
+training images and chooses its settings on the others; ours train on all of them.""",
     {
         "Table 1: test error with few labels, %": [
             Cell("MNIST, 100 labels", "1.94 ± 0.49", "error", where("mnist", 100)),
@@ -167,10 +181,12 @@ CATVAE = Page(
     "catvae",
     "CatVAE",
     """Tables II and III of Arias Figueroa and Ramírez Rivera (2017), on MNIST.
-The paper trains for 100 epochs and reports means over five seeds. Recipes: "ours" is
-the defaults; "paper" is the method as printed, without the separation term; "ours, one
-view, ..." were the defaults until labels were assigned in a separate view.""",
-    "--dataset mnist --labels 100 --recipe ours --epochs 10 --curve",
+The paper trains for 100 epochs and reports means over five seeds. Recipes: "ours" are
+the defaults from before the separation term counted every row once and batch norm took
+its statistics from all rows (:doc:`../changelog`), and will be measured again; "paper"
+is the method as printed, but for the 1 of equation 16 (:doc:`../catvae`), without the
+separation term; "ours, one view, ..." were the defaults until labels were assigned in a
+separate view.""",
     {
         "Table II: clustering with 100 labels, %": [
             Cell("MNIST, ACC", "98.3", "acc", where("mnist", 100)),
@@ -186,17 +202,66 @@ view, ..." were the defaults until labels were assigned in a separate view.""",
 times, so little would change; for the paper's form, as printed, we do not know.""",
 )
 
+SAMPLES = (("samples", samples),)
+
+
+def one_draw_part(lines):
+    """Bounds of the test images by one draw, which all rows shared."""
+    lines = [x for x in lines if "test_bound" in x]
+    longest = max(x["epochs"] for x in lines)
+    gaps = [
+        x["test_bound"] - x["history"][-1]["bound"]
+        for x in lines
+        if x["epochs"] == longest
+    ]
+    rows = [
+        [
+            f"K = {x['parameters']['n_clusters']}, {setting(x)}",
+            str(x["seed"]),
+            str(x["epochs"]),
+            f"{x['history'][-1]['bound']:.1f}",
+            f"{x['test_bound']:.1f}",
+            f"{x['importance_weighted_bound']:.1f}"
+            if "importance_weighted_bound" in x
+            else r"\-",
+            samples(x) if "importance_weighted_bound" in x else r"\-",
+        ]
+        for x in lines
+    ]
+    names = ["run", "seed", "epochs", "training", "one draw", "weighted", "samples"]
+    return [
+        title("Noise that the rows share"),
+        f"""These lines are from before inference drew its noise per row
+(:doc:`../changelog`): all test images were scored by the same draw, or by the same
+block of importance samples, and the error of that does not shrink with the number of
+images. After {longest} epochs, the test bound by one draw is from {-min(gaps):.1f} nats
+below the training bound of the last epoch, whose noise was always drawn per row, to
+{max(gaps):.1f} above it, with a standard deviation of {np.std(gaps, ddof=1):.1f}. A
+mean of 100 draws would have a tenth of that. Bounds weighted by 100 samples are not
+such means, and their error is not measured: differences of a few tenths of a nat in
+table 1 may be noise. They will be measured again.""",
+        table(names, rows),
+    ]
+
+
 CAGEM = Page(
     "cagem",
     "CaGeM",
     """Tables 1, 2 and 3 of Maaløe, Fraccaro and Winther (2017).
 Log-likelihoods are importance-weighted bounds of test images that are binarized
-once; the paper takes 5,000 samples and does not give its number of epochs, ours
-take 100 samples (three early runs do not say how many). Errors are those of p(y|x) by
-20 draws, or as many as ``n_draws`` says. ``K = 1`` is a plain VAE of two layers of the
-same sizes, which takes no labels; its batches of 100 rows have as many rows of the
-bound per step as CaGeM's 200, half of which are labeled.""",
-    "--labels 100 --epochs 60 --curve --set warm_up=10 categorical_weight=2",
+once, by as many samples as the column says; the paper takes 5,000 and does not give its
+number of epochs. Errors are those of p(y|x) by as many draws as the column says
+(``--draws``; the ``n_draws`` of a recipe is for the points of the curve), on the gray
+test images: they are not binarized, and real-valued input is worth much to p(y|x)
+(:doc:`notes-cagem`). The paper gives neither its number of draws nor the input of
+table 3.
+
+``K = 1`` is a plain VAE of two layers of the same sizes, which takes no labels; its
+batches of 100 rows have as many rows of the bound per step as CaGeM's 200, half of
+which are labeled. The nearest figures in the paper are of other authors' networks: in
+table 1, IWAE with two layers and one sample in training, which is a VAE; and in
+appendix D, the test bound of a VAE by one sample, -87.49. Of KL(z2), the paper says
+"about 17" for CaGeM and does not name the number of labels.""",
     {
         "Table 1: log-likelihood on MNIST, nats": [
             Cell(
@@ -204,6 +269,7 @@ bound per step as CaGeM's 200, half of which are labeled.""",
                 paper,
                 "importance_weighted_bound",
                 where("mnist", n, clusters=k),
+                shown=SAMPLES,
             )
             for n, k, paper in (
                 (0, 20, "-81.92"),
@@ -217,9 +283,10 @@ bound per step as CaGeM's 200, half of which are labeled.""",
         + [
             Cell(
                 "plain VAE, K = 1",
-                "not in the table",
+                "-85.33 (IWAE, L = 2, IW = 1)",
                 "importance_weighted_bound",
                 where("mnist", 0, clusters=1),
+                shown=SAMPLES,
             )
         ],
         "Table 2: log-likelihood on OMNIGLOT, nats": [
@@ -228,16 +295,23 @@ bound per step as CaGeM's 200, half of which are labeled.""",
                 "-100.86",
                 "importance_weighted_bound",
                 where("omniglot", 500),
+                shown=SAMPLES,
             )
         ],
         "Table 3: test error on MNIST, %": [
-            Cell(f"{n} labels", paper, "error_of_draws", where("mnist", n, clusters=10))
+            Cell(
+                f"{n} labels",
+                paper,
+                "error_of_draws",
+                where("mnist", n, clusters=10),
+                shown=(("draws", draws),),
+            )
             for n, paper in ((20, "15.86"), (50, "2.42"), (100, "1.16"))
         ],
         "KL(z2) at the end of training, nats": [
             Cell(
                 "100 labels, K = 10",
-                "about 17",
+                "about 17 (labels not given)",
                 "kl_z2",
                 where("mnist", 100, clusters=10),
             ),
@@ -251,6 +325,7 @@ bound per step as CaGeM's 200, half of which are labeled.""",
     },
     """Runs of the paper's length, other numbers of labels and clusters,
 and OMNIGLOT, whose published split and size we do not have.""",
+    more=one_draw_part,
 )
 
 
@@ -266,15 +341,23 @@ ACOL = Page(
     "acol",
     "ACOL",
     """Table 3 of Kilinc and Uysal (2018), and its sections 4.3 to 4.6:
-accuracy in % under the best one-to-one matching, without labels. The paper trains for
-400 epochs and reports means over ten runs; its k-means is fitted on the features of
-the rows that are scored, ours on those of the training rows unless the table says
-"fitted on test". On USPS both fit and score all rows, training and test.
-``frobenius_of=B`` is the paper's equation 13 as printed.""",
-    "--dataset usps --full --curve --every 20",
+accuracy in % under the best one-to-one matching, without labels. The paper reports
+means over ten runs; of epochs, it names 400 in figure 3, on MNIST, and none elsewhere.
+Its k-means is fitted on the features of the rows that are scored, ours on those of the
+training rows unless the table says "fitted on test". On USPS, both score all rows. Ours
+are also trained on all: 2,007 rows more than the paper may have used, whose section 4.1
+says that only training rows train the network. ``frobenius_of=B`` is the paper's
+equation 13 as printed. The experiment with real parents is that of Kilinc and Uysal
+(2017a), *Auto-clustering output layer*, arXiv:1702.08648, which we have not compared
+with.""",
     {
         "Table 3, and k-means on other features": [
-            Cell("USPS, all rows", "96.51 ± 0.26", "acc", acol("usps", full=True)),
+            Cell(
+                "USPS, all rows (ours trained on all)",
+                "96.51 ± 0.26",
+                "acc",
+                acol("usps", full=True),
+            ),
             Cell("MNIST, test", "98.32 ± 0.08", "acc", acol("mnist")),
             Cell(
                 "MNIST, test, fitted on test",
@@ -296,7 +379,12 @@ the rows that are scored, ours on those of the training rows unless the table sa
             Cell("none, quarter turn", "72.52 ± 6.20", "acc", acol("mnist", "1, 2")),
         ],
         "Real parents, MNIST: digits below 5, and from 5 on": [
-            Cell("ten clusters", "another paper", "acc", acol("mnist", real=True))
+            Cell(
+                "ten clusters",
+                "not in this paper",
+                "acc",
+                acol("mnist", real=True),
+            )
         ],
     },
     {"acc": ("Accuracy after this many epochs, %", 1)},
@@ -309,13 +397,13 @@ M2 = Page(
     "m2",
     "M2",
     "Model M2 in table 1 of Kingma et al. (2014): test error on MNIST.",
-    "--dataset mnist --labels 100 --curve",
     {
         "Table 1: test error, %": [
             Cell("MNIST, 100 labels", "11.97 ± 1.71", "error", where("mnist", 100))
         ]
     },
     {"error": ("Test error after each epoch, %", 1)},
+    command="--dataset mnist --labels 100 --curve",
 )
 PAPERS = [CATVAE, GMVAE, ACOL, CAGEM, M2]
 
@@ -328,20 +416,99 @@ def matches(line, wanted):
     )
 
 
-def setting(line, *more):
+def changes(line):
+    """What a run changed in its recipe: papers' recipes once left precision open."""
+    changed = line["changed"]
+    open_then = line["recipe"] == "paper" and line["parameters"]["precision"] == "auto"
+    return f"{changed} precision=auto".strip() if open_then else changed
+
+
+def setting(line):
     """Recipe of a run and what was changed in it, as text."""
-    parts = [line["recipe"], *more]
-    if line["changed"]:
-        parts.append(f"``{line['changed']}``")
-    return ", ".join(parts)
+    changed = changes(line)
+    return f"{line['recipe']}, ``{changed}``" if changed else line["recipe"]
 
 
-def groups(lines):
+def data_of(line):
+    """Data and labels of a run, as text."""
+    protocol = line.get("protocol", "")
+    return (
+        f"{line['dataset']}, {line['labels']} labels"
+        + ", all rows" * ("full=True" in protocol)
+        + ", real parents" * ("real_parents=True" in protocol)
+    )
+
+
+def groups(lines, shown=()):
     """Runs that differ in the seed alone, in the order of the lines."""
     result = defaultdict(list)
     for line in lines:
-        result[setting(line), line["epochs"]].append(line)
+        beside = (of(line) for _, of in shown)
+        result[setting(line), line["epochs"], *beside].append(line)
     return result
+
+
+def command(line):
+    """Make the command of a run, without its seed, and what it cannot say."""
+    script = line["script"].removesuffix(".py")
+    words = [f"python examples/papers/{script}.py --dataset {line['dataset']}"]
+    words += [f"--labels {line['labels']} --recipe {line['recipe']}"]
+    words += [f"--epochs {line['epochs']}"]
+    unknown = ""
+    if script == "acol":
+        words += protocol_options(line["protocol"])
+    elif line["draw"] != line["seed"]:
+        words.append(f"--draw {line['draw']}")
+    if script == "cagem":
+        words.append(f"--clusters {line['parameters']['n_clusters']}")
+        if "error_of_draws" in line:
+            words.append(f"--draws {draws(line)}")
+        if "importance_samples" in line:
+            words.append(f"--importance {samples(line)}")
+        elif "importance_weighted_bound" in line:
+            unknown = "the number after --importance is not recorded"
+    noted = [
+        k + 1
+        for k, row in enumerate(line["history"][:-1])
+        if ("acc" if script == "acol" else "error") in row
+    ]
+    if noted:
+        words.append("--curve" + f" --every {noted[0]}" * (noted[0] > 1))
+    if changes(line):
+        words.append("--set " + " ".join(map(shlex.quote, changes(line).split())))
+    return " ".join(words), unknown
+
+
+def protocol_options(protocol):
+    """Options of acol.py that make a protocol, but for those that are defaults."""
+    given = dict(re.findall(r"(\w+)=(\[.*?\]|\w+)", protocol))
+    options = [
+        f"--{name.replace('_', '-')}"
+        for name in ("full", "real_parents")
+        if given[name] == "True"
+    ]
+    turns = given["transformations"].strip("[]").replace(",", "")
+    if turns != "1 2 3 4 5 6 7 8":
+        options.append(f"--transformations {turns}")
+    if given["passes"] != "1":
+        options.append(f"--passes {given['passes']}")
+    return [*options, f"--scaling {given['scaling']}"]
+
+
+def commands(lines):
+    """Say by which commands the runs of a page were made."""
+    seeds = defaultdict(list)
+    for line in lines:
+        if line["recipe"] in ("paper", "ours"):  # others name defaults of earlier code
+            seeds[command(line)].append(line["seed"])
+    result = []
+    for (text, unknown), (first, *others) in seeds.items():
+        notes = [unknown] * bool(unknown)
+        if others:
+            notes.insert(0, f"and --seed {', '.join(map(str, sorted(others)))}")
+        notes = f"  # {'; '.join(notes)}" if notes else ""
+        result.append(f"    {text} --seed {first}{notes}")
+    return "\n".join(result)
 
 
 def cell_rows(cell, lines, script):
@@ -350,7 +517,7 @@ def cell_rows(cell, lines, script):
     if "changed" not in cell.where and script == "gmvae":
         runs = [x for x in runs if "metric_weight=0" not in x["changed"]]
     if not runs:
-        return [[cell.name, cell.paper, "not run", r"\-", r"\-", r"\-"]]
+        return [[cell.name, cell.paper, "not run", *[r"\-"] * (3 + len(cell.shown))]]
     return [
         [
             cell.name if first else r"\ ",
@@ -358,10 +525,13 @@ def cell_rows(cell, lines, script):
             mean_sd([x[cell.figure] for x in group], cell.digits),
             str(len(group)),
             str(epochs),
+            *beside,
             name,
         ]
-        for first, ((name, epochs), group) in zip(
-            [True] + [False] * len(runs), groups(runs).items(), strict=False
+        for first, ((name, epochs, *beside), group) in zip(
+            [True] + [False] * len(runs),
+            groups(runs, cell.shown).items(),
+            strict=False,
         )
     ]
 
@@ -406,8 +576,7 @@ def curve_rows(lines, figure, digits):
     header = ["run", "seed", *map(str, shown)]
     rows = [
         [
-            f"{x['dataset']}, {x['labels']} labels, K = "
-            f"{x['parameters']['n_clusters']}, {setting(x)}",
+            f"{data_of(x)}, K = {x['parameters']['n_clusters']}, {setting(x)}",
             str(x["seed"]),
             *(
                 f"{noted[id(x)][e]:.{digits}f}" if e in noted[id(x)] else r"\-"
@@ -426,13 +595,13 @@ def paper_page(page):
         head_of(page.script),
         title(page.heading, "="),
         page.about,
-        f"Runs: ``examples/papers/results/{page.script}.jsonl``, by commands such as::"
-        f"\n\n    python examples/papers/{page.script}.py {page.command}",
+        """"±" is the sample standard deviation (n - 1) over seeds. A seed sets weights,
+batches and noise, and the draw of the labels if there are any.""",
+        runs_of_paper(page, lines),
     ]
-    if not lines:
-        parts[-1] += "\n\nNo run is on record yet."
-    header = ["cell", "paper", "ours", "seeds", "epochs", "recipe"]
     for name, cells in page.cells.items():
+        beside = [name for name, _ in cells[0].shown]
+        header = ["cell", "paper", "ours", "seeds", "epochs", *beside, "recipe"]
         rows = [row for cell in cells for row in cell_rows(cell, lines, page.script)]
         parts += [title(name), table(header, rows)]
     cells = [cell for cells in page.cells.values() for cell in cells]
@@ -447,6 +616,8 @@ fitted on training and scored on test images, or on all rows. UMAP sees no label
 two dimensions, the same for all draws of labels; its first use compiles it. Seconds are
 processor time in rows with UMAP or "all rows", else wall time on a shared machine.""",
         ]
+    if page.more is not None:
+        parts += page.more(lines)
     for figure, (name, digits) in page.curves.items():
         curve = curve_rows(lines, figure, digits)
         if curve:
@@ -454,14 +625,14 @@ processor time in rows with UMAP or "all rows", else wall time on a shared machi
     if lines:
         rows = [
             [
-                f"{dataset}, {labels} labels, {name}",
+                f"{data}, {name}",
                 str(epochs),
                 str(len(group)),
                 mean_sd([x["seconds_per_epoch"] for x in group], 0),
                 "; ".join(sorted({x["machine"] for x in group})),
                 "; ".join(sorted({x["note"] for x in group if "note" in x})) or r"\-",
             ]
-            for (dataset, labels), subset in by(lines, "dataset", "labels").items()
+            for data, subset in by_data(lines).items()
             for (name, epochs), group in groups(subset).items()
         ]
         parts += [
@@ -471,6 +642,33 @@ processor time in rows with UMAP or "all rows", else wall time on a shared machi
     if page.after:
         parts += [title("What is open"), page.after]
     return joined(*parts)
+
+
+def runs_of_paper(page, lines):
+    """Say where the runs of a page are, and by which commands they were made."""
+    where = f"Runs: ``examples/papers/results/{page.script}.jsonl``"
+    if not lines:
+        return (
+            f"{where}, by::\n\n    python examples/papers/{page.script}.py "
+            f"{page.command}\n\nNo run is on record yet."
+        )
+    text = f"""{where}, by these commands, which are
+made from the lines"""
+    if any(x["recipe"] not in ("paper", "ours") for x in lines):
+        text += """; recipes of other names were defaults of earlier code, and no
+command repeats them"""
+    if any("precision=auto" in changes(x) for x in lines):
+        text += """. "paper" sets float32 today; with ``precision=auto``, as these runs
+had it, bfloat16 is used if the processor has it in hardware"""
+    return f"{text}::\n\n{commands(lines)}"
+
+
+def by_data(lines):
+    """Lines by their data and labels."""
+    result = defaultdict(list)
+    for line in lines:
+        result[data_of(line)].append(line)
+    return result
 
 
 def by(lines, *keys):
@@ -1378,27 +1576,46 @@ def z2_table():
                 for key in ("active_z2", "kl_z2", "kl_z1", "kl_y", "reconstruction")
             ]
             ended = x["epochs"] == epochs
-            bound = f"{x['importance_weighted_bound']:.2f}" if ended else r"\-"
-            rows.append([str(seed), str(epochs), name, *figures, bound])
-    names = ["active z2", "KL(z2)", "KL(z1)", "KL(y)", "reconstruction", "test images"]
+            bound = [f"{x['importance_weighted_bound']:.2f}", samples(x)]
+            bound = bound if ended else [r"\-", r"\-"]
+            rows.append([str(seed), str(epochs), name, *figures, *bound])
+    names = ["active z2", "KL(z2)", "KL(z1)", "KL(y)", "reconstruction"]
+    names += ["test images", "samples"]
     return table(["seed", "epochs", "model", *names], rows)
+
+
+# Names that lines give to a change, where they say too little.
+CHANGES_SHOWN = {"the paper's weights": "the paper's settings"}
+DRAWN = """"drawn" is the fraction of 500 rows drawn from a class that an SVC of all
+1,000 labels puts into it."""
+
+
+def points(method, change):
+    """Points of accuracy that a change of the ablation gains, by seed."""
+    runs = [x for x in read("ablation") if x["method"] == method]
+    defaults = {x["seed"]: x["accuracy"] for x in runs if not x["change"]}
+    return [
+        100 * (x["accuracy"] - defaults[x["seed"]])
+        for x in runs
+        if x["change"] == change
+    ]
 
 
 def ablation_table(method):
     """What one change of a default does to validation rows of digits."""
     runs = by([x for x in read("ablation") if x["method"] == method], "change")
-    defaults = {x["seed"]: x["accuracy"] for x in runs[("",)]}
     rows = []
     for (change,), own in runs.items():
-        gains = [100 * (x["accuracy"] - defaults[x["seed"]]) for x in own]
-        row = [change or "defaults", str(len(own))]
+        gain = f"{np.mean(points(method, change)):+.1f}"
+        row = [CHANGES_SHOWN.get(change, change) or "defaults", str(len(own))]
         row.append(mean_sd([x["accuracy"] for x in own], 3))
-        row.append(f"{np.mean(gains):+.1f}" if change else r"\-")
+        row.append(gain if change else r"\-")
         if "drawn" in own[0]:
             row.append(mean_sd([x["drawn"] for x in own], 3))
         rows.append([*row, f"{np.mean([x['seconds'] for x in own]):.0f}"])
-    names = ["draws", "accuracy", "points", *["drawn"] * ("drawn" in own[0]), "s"]
-    return table(["change", *names], rows)
+    drawn = "drawn" in own[0]
+    names = ["draws", "accuracy", "points", *["drawn"] * drawn, "s"]
+    return table(["change", *names], rows) + f"\n\n{DRAWN}" * drawn
 
 
 TABLES = {
@@ -1489,7 +1706,7 @@ def figures():
         result[f"latency-{form}"] = f"{min(last):.1f} to {max(last):.1f}"
     for strategy in ("random", "auto"):
         result[f"classes-seen-{strategy}"] = classes_seen(strategy, 10)
-    result |= figures_after_fits()
+    result |= figures_after_fits() | effects()
     on_digits = read("likelihood")[-1]["figures"]
     for model, runs in on_digits.items():
         name = f"cagem-digits-{model.split()[0]}"
@@ -1503,6 +1720,79 @@ def figures():
                 values = [sign * (run[key] - without[key]) for run, without in pairs]
                 result[f"{name}-{end}"] = mean_sd(values)
     return result
+
+
+def least_and_most(values):
+    """Range of some differences, as text."""
+    return f"{min(values):+.1f} to {max(values):+.1f}"
+
+
+def effects():
+    """What the papers' choices gain, in the tables of differences: points, mostly."""
+    result = {}
+    for name, method, change in (
+        ("gmvae-mean", "GMVAEClusterer", "mean over pixels, not sum"),
+        ("gmvae-neighbors", "GMVAEClusterer", "five neighbors"),
+        ("gmvae-noise", "GMVAEClusterer", "no noise"),
+        ("gmvae-paper", "GMVAEClusterer", "the paper's weights"),
+        ("cagem-categorical", "CaGeMGenerator", "categorical weight 1"),
+        ("cagem-classifier", "CaGeMGenerator", "p(y|x) predicts"),
+    ):
+        result[f"effect-{name}"] = f"{np.mean(points(method, change)):+.1f}"
+    for dataset in ("mnist", "fashion-mnist"):
+        runs = [x for x in read("gmvae") if x["dataset"] == dataset]
+        errors = {x["seed"]: x["error"] for x in runs if not x["changed"]}
+        gains = [
+            errors[x["seed"]] - x["error"]
+            for x in runs
+            if x["changed"] == "halving_period=null"
+        ]
+        result[f"effect-gmvae-rate-{dataset}"] = f"{np.mean(gains):+.1f}"
+    once, noise = "metric: every row counts once", "input_noise: {} neighbor distances"
+    kept, left = f"own view; {noise}; {once}", f"own view; {noise}"
+    (gain,) = trial_gains(kept.format("0.8"), left.format("0.8"))  # breast cancer
+    result["effect-gmvae-once"] = f"{gain:+.1f}"
+    gains = trial_gains(kept.format("1"), f"{noise}; {once}".format("1"))
+    result["effect-gmvae-view"] = least_and_most(gains)
+    statistics = by(
+        [x for x in of_trial("statistics") if x["scored_on"] not in TEST_ROWS],
+        "method",
+        "changed",
+    )
+    kept = statistics["GMVAEClusterer", "statistics of all rows, without noise"]
+    gains = gains_by_set(statistics["GMVAEClusterer", ""], kept)
+    result["effect-gmvae-statistics"] = least_and_most(gains)
+    generation = by(read("generation"), "set", "method", "changed")
+    for name, changed in (("diag", "p(z|y) as trained, weight 100"), ("full", "")):
+        runs = generation["digits", "GMVAEClusterer", changed]
+        variance = np.mean([x["variance"] for x in runs])
+        result[f"effect-gmvae-{name}"] = f"{variance:.2f}"
+    result["acol-usps-200-first"] = f"{usps_runs()[0]['history'][199]['acc']:.1f}"
+    mnist = [x for x in read("acol") if matches(x, acol("mnist"))]
+    gains = [x["acc_fitted_on_test"] - x["acc"] for x in mnist]
+    result["effect-acol-fitted"] = f"{np.mean(gains):+.1f}"
+    return result
+
+
+def gains_by_set(runs, defaults):
+    """Mean gains of some runs over others of the same seeds, set by set."""
+    given = {(x["set"], x["seed"]): x["accuracy"] for x in defaults}
+    gains = defaultdict(list)
+    for x in runs:
+        if (x["set"], x["seed"]) in given:
+            gains[x["set"]].append(100 * (x["accuracy"] - given[x["set"], x["seed"]]))
+    return [np.mean(values) for values in gains.values()]
+
+
+def trial_gains(kept, left):
+    """Gains of a trial of GMVAE that leaves out what another keeps, set by set."""
+    trials = by(
+        [x for x in read("tables-trials") if x["labels"] == "10 labels a class"],
+        "method",
+        "epochs",
+        "changed",
+    )
+    return gains_by_set(*(trials["GMVAEClusterer", 100, c] for c in (left, kept)))
 
 
 def figures_after_fits():

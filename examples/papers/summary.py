@@ -2,9 +2,11 @@
 
     python examples/papers/summary.py [FILE ...]
 
-One row per script, data set, recipe, number of labels, epochs, clusters, protocol and
-parameters changed by ``--set``. The history of a line has unweighted terms of the loss
-where it has ``loss``; in older lines, which have none, terms are weighted.
+One row per script, data set, recipe, number of labels, epochs, clusters, importance
+samples, protocol and parameters changed by ``--set``. CaGeM's ``error`` is by the draws
+of the recipe, ``error_of_draws`` (p(y|x)) and ``error_of_q`` by those of ``--draws``.
+The history of a line has unweighted terms of the loss where it has ``loss``; in older
+lines, which have none, terms are weighted.
 """
 
 import json
@@ -16,6 +18,8 @@ import numpy as np
 
 FIGURES = (
     "error",
+    "error_of_draws",
+    "error_of_q",
     "acc",
     "purity",
     "acc_fitted_on_test",
@@ -29,13 +33,20 @@ FIGURES = (
     "seconds_per_epoch",
 )
 # of which one cluster tells nothing
-CLASSIFIED = ("error", "acc", "purity", "nmi")
+CLASSIFIED = ("error", "error_of_draws", "error_of_q", "acc", "purity", "nmi")
 RESULTS = Path(__file__).parent / "results"
 
 
 def clusters(line):
     """Say how many clusters a line's model has."""
     return f"K = {line['parameters']['n_clusters']}"
+
+
+def samples(line):
+    """Say how many importance samples a line's bound has."""
+    if "importance_weighted_bound" not in line:
+        return ""
+    return f"importance samples: {line.get('importance_samples', 'not recorded')}"
 
 
 def main(paths):
@@ -48,6 +59,7 @@ def main(paths):
                 key = (
                     *(line[name] for name in names),
                     clusters(line),
+                    samples(line),
                     line.get("protocol", ""),
                     line["changed"],
                 )

@@ -511,14 +511,14 @@ class ACOLClusterer(DeepClusterer):
     frobenius_of : {"B", "Z"}, default="Z"
         The activities that ``frobenius_weight`` is for: their positive part (the
         paper's equation 13), or all, as in the authors' published code, which reaches
-        their figures.
+        their figure on USPS.
 
     kmeans_n_init : int, default=30
-        Number of k-means starts on F, 10 in the paper. Clusters that labels name start
+        Number of k-means starts on F; the paper gives none. Named clusters start
         at the means of their labeled rows.
 
     max_iter : int, default=100
-        Number of epochs, each a pass over all rows; 400 in the paper.
+        Number of epochs, each a pass over all rows; 400 in figure 3.
 
     batch_size : int, default=200
         Rows in a training step; 400 in the paper. Affinity and balance are computed

@@ -22,7 +22,7 @@ Terms of the loss, under the names they have below:
 
     reconstruction   minus E log p(x|y, z1)
     gaussian         E[log q(z1|x) - log p(z1|y, z2)] + E KL(q(z2|x, y, z1) || p(z2))
-    categorical      E KL(q(y|z1, x) || p(y|z2)), z2 drawn for each y
+    categorical      E[log q(y|z1, x) - log p(y|z2)], y by q(y|z1, x), z2 for each y
     label_q          H_q, cross-entropy of the labels with q(y|x) = E q(y|z1, x)
     label_p          H_p, cross-entropy of the labels with the second classifier,
                      p(y'|x) = E sum_y q(y|z1, x) p(y'|z2) with z2 ~ q(z2|x, y, z1)
@@ -479,7 +479,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
     gaussian_weight : float, default=1.0
         Weight of the cost of z1 and z2.
     categorical_weight : float, default=2.0
-        Weight of KL(q(y|z1, x) || p(y|z2)), 1 in the bound itself. With 1, a y that z2
+        Weight of E log q(y|z1, x) / p(y|z2), 1 in the bound itself. With 1, a y that z2
         does not carry costs no more than one that it does, and p(y|x) falls behind
         q(y|x).
     label_q_weight : float or "auto", default="auto"
@@ -494,7 +494,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         other row, per feature and in the common unit, at least 0.2. Not in the paper.
     warm_up : int, default=10
         Number of epochs in which the weight of the latent terms grows linearly to its
-        value. The paper has 100 for likelihoods and 0 for classification.
+        value. The paper has 100 for likelihoods, and names none elsewhere.
     init : {"k-means", "random"}, default="k-means"
         How q(y|z1, x) starts if there are more clusters than labels: from k-means on
         the untrained network's last hidden layer, or at random. Not in the paper.
@@ -529,7 +529,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         time.
     n_draws : int, default=10
         Draws of z1, and of z2 for each y, over which ``predict_proba`` and the bound of
-        ``score_samples`` average; 100 in the paper's table. Read at call time.
+        ``score_samples`` average; not given in the paper. Read at call time.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of wide layers in training; "auto" is bfloat16 if the device has it
         in hardware and a layer is at least 512 wide. Weights and inference are

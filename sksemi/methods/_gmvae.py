@@ -340,7 +340,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     reconstruction_weight : float or "auto", default="auto"
         Weight of the reconstruction, summed over features. Larger values keep more of a
         row in z: sharper draws and reconstructions. With "mse", it sets the variance of
-        p(x|z), and so affects ``score_samples``; ``1 / n_features`` is the paper's.
+        p(x|z) and so ``score_samples``; the published code has ``1 / n_features``.
         "auto" is, for "mse", 10 (a standard deviation of 0.22), or if every cluster has
         a label ``6400 / n_features`` from 10 to 100 (0.07); 1 otherwise.
 

@@ -215,6 +215,18 @@ def test_cell_is_mean_and_deviation():
     assert row[2:] == ["2.00 ± 1.00", "3", "10", "ours"]
 
 
+def test_runs_of_other_draws_and_samples_are_apart_and_have_their_commands():
+    line = next(x for x in render.read("cagem") if "importance_samples" in x)
+    other = line | {"importance_samples": 5000}
+    cell = render.Cell("K = 1", "", "test_bound", {}, shown=render.SAMPLES)
+    rows = render.cell_rows(cell, [line, other, other | {"seed": 7}], "cagem")
+    assert [row[3:6:2] for row in rows] == [["1", "100"], ["2", "5000"]]
+    text = render.commands([line, other, other | {"seed": 7, "draw": 7}])
+    first, second = text.splitlines()
+    assert "--clusters 1 --draws 1 --importance 100 --curve --every 5 --set " in first
+    assert second.endswith("precision=auto --seed 0  # and --seed 7")
+
+
 @pytest.mark.parametrize(
     "path",
     USER_GUIDE + [DOCS / f"{E.__module__.split('._')[1]}.rst" for E in ESTIMATORS],

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sksemi import GMVAEClusterer
@@ -234,6 +235,27 @@ def test_record_counts_epochs_from_one(monkeypatch, digits, tmp_path):
     common.record(est, args, {"error": 1.0})
     line = json.loads((tmp_path / "lines.jsonl").read_text())
     assert [row["epoch"] for row in line["history"]] == [1, 2]
+    assert line["versions"]["commit"]
+
+
+def test_no_commit_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(EXAMPLES / "papers")
+    common = importlib.import_module("_common")
+    monkeypatch.setattr(common, "HERE", tmp_path)
+    assert common.commit() == "unknown"
+
+
+def test_rows_are_held_out_class_by_class(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES / "papers")
+    common = importlib.import_module("_common")
+    X, y = np.arange(100), np.sort(np.arange(100) % 10)
+    monkeypatch.setattr(common, "load", lambda *_: (X, y, X[:0], y[:0]))
+    command = ["--validation", "20", "--labels", "10"]
+    args = common.parser("A script.", ["digits"], "nothing").parse_args(command)
+    fitted, partial, _, held_out, y_held_out = common.split(args)
+    assert sorted([*fitted, *held_out]) == list(X)
+    assert np.all(np.bincount(y_held_out) == 2)
+    assert np.all(np.bincount(partial[partial >= 0]) == 1)
 
 
 def test_summary_leaves_accuracy_of_one_cluster_out():
