@@ -7,10 +7,77 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
+from torch import nn
 from torch.nn import functional as F
 
 # k-means sees at most about so many rows.
 MAX_ROWS = 10_000
+START_ROWS = 4_000  # of the rows themselves
+
+
+class UnnamedCenters(nn.Module):
+    """Features that stand for the labeled ones of clusters that no label names.
+
+    Parameters
+    ----------
+    n_labels : int
+        The first clusters are theirs.
+    n_clusters : int
+    n_columns : int
+        Of the features.
+    """
+
+    def __init__(self, n_labels, n_clusters, n_columns):
+        super().__init__()
+        self.n_labels, self.n_clusters = n_labels, n_clusters
+        self.register_buffer("centers", torch.zeros(n_clusters - n_labels, n_columns))
+
+    def find(self, encode, bounded, data, epoch):
+        """Before an epoch: centers of k-means, in the first on the rows themselves.
+
+        Untrained features keep less of the groups than the rows do. ``encode`` maps
+        rows to features, ``bounded`` draws in rows far outside.
+        """
+        if not len(self.centers):
+            return
+        if epoch == 0:
+            centers = self._of_rows(encode, bounded, data)
+        else:
+            # from the means of the labels and the last centers, so that each keeps its
+            # place
+            features, means, _ = collect_features(encode, data, self.n_labels)
+            init = np.concatenate([means, self.centers.cpu().double().numpy()])
+            kmeans = KMeans(self.n_clusters, n_init=1, init=init).fit(features)
+            centers = kmeans.cluster_centers_
+        self.centers.copy_(torch.from_numpy(centers[self.n_labels :]))
+
+    def _of_rows(self, encode, bounded, data):
+        """Mean features of the clusters of k-means on rows, named ones first."""
+        columns = {}
+
+        def both(x):
+            columns["x"] = x.shape[1]
+            return torch.cat([bounded(x), encode(x)], 1)
+
+        rows, means, rng = collect_features(both, data, self.n_labels, START_ROWS)
+        rows, features = np.split(rows, [columns["x"]], axis=1)
+        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng).fit(rows)
+        of_cluster = [features[kmeans.labels_ == k] for k in range(self.n_clusters)]
+        # equal rows may leave a cluster empty
+        centers = [(own if len(own) else features).mean(0) for own in of_cluster]
+        order = named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
+        return np.stack(centers)[order]
+
+    def beside(self, features, y, n_votes):
+        """Labeled features (n, n_columns) and the centers, and the clusters of each.
+
+        A center is there ``n_votes`` times: as many neighbors as a label can have.
+        """
+        if not len(self.centers):
+            return features, y
+        unnamed = torch.arange(self.n_labels, self.n_clusters, device=y.device)
+        centers = self.centers.repeat(n_votes, 1)
+        return torch.cat([features, centers]), torch.cat([y, unnamed.repeat(n_votes)])
 
 
 @torch.no_grad()

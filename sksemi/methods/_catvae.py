@@ -33,13 +33,12 @@ import math
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from torch import nn
 from torch.nn import functional as F
 
 from sksemi._engine.estimator import DeepClusterer
 from sksemi._engine.generative import ReconstructMixin
-from sksemi._engine.kmeans import collect_features, named_first
+from sksemi._engine.kmeans import UnnamedCenters
 from sksemi._engine.training import Loss
 from sksemi._nn.augment import Augment
 from sksemi._nn.losses import (
@@ -66,7 +65,6 @@ from sksemi._validation import (
 CONVOLUTIONS = ((16, 6, 1), (32, 6, 1), (64, 4, 2))
 # Training steps after which halving_period="auto" halves the learning rate.
 HALVING_STEPS = 500
-START_ROWS = 4_000  # that k-means sees of the rows themselves, about
 
 
 def categorical_loss(logits):
@@ -149,41 +147,6 @@ def lecun_normal_(module):
             nn.init.zeros_(module.bias)
 
 
-def start_centers(encode, bounded, data, n_clusters, n_labels):
-    """Mean features of the clusters that k-means finds among the rows themselves.
-
-    Untrained features keep less of the groups than the rows do. ``encode`` maps rows to
-    features, ``bounded`` draws in rows far outside; a label has the cluster nearest to
-    the mean of its rows, one to one, and those come first: (n_clusters, n_columns).
-    """
-    columns = {}
-
-    def both(x):
-        columns["x"] = x.shape[1]
-        return torch.cat([bounded(x), encode(x)], 1)
-
-    rows, means, rng = collect_features(both, data, n_labels, START_ROWS)
-    rows, features = np.split(rows, [columns["x"]], axis=1)
-    kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(rows)
-    of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
-    # equal rows may leave a cluster empty
-    centers = np.stack([(own if len(own) else features).mean(0) for own in of_cluster])
-    order = named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
-    return centers[order]
-
-
-def find_centers(encode, data, start, n_labels):
-    """Centers of k-means on the features of a sample of the rows, named ones first.
-
-    ``start`` (n_clusters - n_labels, n_columns) are centers that the clusters without a
-    label start from, and so keep their order; the others start from the means of their
-    labels.
-    """
-    features, means, _ = collect_features(encode, data, n_labels)
-    init = np.concatenate([means, start])
-    return KMeans(len(init), n_init=1, init=init).fit(features).cluster_centers_
-
-
 class CatVAE(nn.Module):
     """Networks f, q_c and p_x, and the loss over a batch."""
 
@@ -206,8 +169,7 @@ class CatVAE(nn.Module):
         self.is_gaussian = config.likelihood == "gaussian"
         if self.is_gaussian:
             self.units = Units(config.n_features)
-        # What stands for the labeled features of a cluster without any.
-        self.register_buffer("centers", torch.zeros(K - config.n_labels, dim))
+        self.unnamed = UnnamedCenters(config.n_labels, K, dim)
 
     def bounded(self, x):
         """Rows to learn from: under "gaussian", those far outside are drawn in."""
@@ -248,23 +210,16 @@ class CatVAE(nn.Module):
         logits = self.q_c(features)  # (n, K)
         c = F.gumbel_softmax(logits, self.config.temperature)
         k = count_neighbors(self.config.n_neighbors, n_labeled, self.config.n_labels)
-        unnamed = torch.arange(self.config.n_labels, n_clusters, device=x.device)
-        # a center has k votes: as many neighbors as a label can have
-        centers = self.centers.repeat(k, 1)
-        clusters = torch.cat([y, unnamed.repeat(k)])
         with torch.no_grad():
             # labels are assigned in another view, so that the network is not taught
             # what it just saw: unshifted, with noise of its own
             another = self.augment.changes_rows and n_labeled < len(x)
             view = self.embed(batch.x) if another else embedding
             if self.config.n_labels == n_clusters and self.config.image_shape is None:
-                view = to_unit_norm(with_mean_norm(view))
-                neighbors = view[:n_labeled]
-            else:  # centers are features
-                view = to_unit_norm(view)
-                neighbors = torch.cat([view[:n_labeled], centers])
-            assigned = self.assign(view, y, neighbors, clusters, k)  # (n,)
-        representatives = torch.cat([features[:n_labeled], centers])
+                view = with_mean_norm(view)  # which centers, being features, have not
+            view = to_unit_norm(view)
+            assigned = self.assign(view, y, k)  # (n,)
+        representatives, clusters = self.unnamed.beside(features[:n_labeled], y, k)
         distance = feature_distances(
             features, representatives, clusters, n_clusters
         )  # (n, K)
@@ -299,35 +254,22 @@ class CatVAE(nn.Module):
         ) * unlabeled.sum() / max(len(unlabeled), 1)
 
     @torch.no_grad()
-    def assign(self, features, y, representatives, clusters, n_neighbors):
+    def assign(self, features, y, n_neighbors):
         """Clusters of a batch's rows: the labels given, then the nearest ones'."""
-        nearest = nearest_neighbor_labels(
-            features[len(y) :],
-            representatives,
-            clusters,
-            n_neighbors,
-            self.config.n_clusters,
-        )
+        n, K = len(y), self.config.n_clusters
+        near, clusters = self.unnamed.beside(features[:n], y, n_neighbors)
+        nearest = nearest_neighbor_labels(features[n:], near, clusters, n_neighbors, K)
         return torch.cat([y, nearest])
 
     @torch.no_grad()
     def before_epoch(self, data, epoch):
         """Units of the data, and centers of the clusters that no label names."""
-        n_clusters, n_labels = self.config.n_clusters, self.config.n_labels
         if epoch == 0:
             if self.is_gaussian:
                 self.units.fit(data)
             self.augment.fit(data, self.encoded)
-        if n_labels < n_clusters:
-            self.train()
-            if epoch == 0:
-                centers = start_centers(
-                    self.encode, self.bounded, data, n_clusters, n_labels
-                )
-            else:
-                start = self.centers.cpu().double().numpy()
-                centers = find_centers(self.encode, data, start, n_labels)
-            self.centers.copy_(torch.from_numpy(centers[n_labels:]))
+        self.train()
+        self.unnamed.find(self.encode, self.bounded, data, epoch)
 
     def after_training(self, data):
         """Statistics of batch norm, from all rows."""

@@ -37,7 +37,7 @@ from torch.nn import functional as F
 
 from sksemi._engine.estimator import DeepClusterer
 from sksemi._engine.generative import GenerativeMixin
-from sksemi._engine.kmeans import start_from_kmeans
+from sksemi._engine.kmeans import UnnamedCenters, start_from_kmeans
 from sksemi._engine.training import Loss, diverged
 from sksemi._nn.augment import Augment
 from sksemi._nn.bounds import EnumeratedBounds
@@ -93,21 +93,6 @@ def exponential_decay(epoch, rate, floor):
     return (-rate * epoch).exp().clamp(min=floor)
 
 
-def named_rows(labels, logits, n_named, share=1.0):
-    """Weight 0 for unlabeled rows that sit in a cluster no label names: (n,).
-
-    Nearest-neighbor assignment knows only the labeled classes; without this weight a
-    cluster that no label names would lose all its rows to them. ``labels`` are those of
-    the first rows, ``logits`` (n, K) the network's present belief, and the first
-    ``n_named`` clusters carry labels. Other unlabeled rows have the weight ``share``,
-    labeled ones 1. Without gradient.
-    """
-    weight = share * (logits.detach().argmax(1) < n_named).to(logits.dtype)
-    return torch.cat(
-        [torch.ones_like(labels, dtype=logits.dtype), weight[len(labels) :]]
-    )
-
-
 class GMVAE(EnumeratedBounds, nn.Module):
     """Networks g, q_y, q_z, p_z and p_x, and the loss over a batch."""
 
@@ -140,6 +125,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
         # What assigned labels count: little while labels come, or they confirm errors.
         self.register_buffer("settled", torch.ones(()))
+        # without any label, there is no assignment
+        self.unnamed = UnnamedCenters(config.n_labels or K, K, f)
         self.prior = None  # p(z|y) after training, if not the trained one
         if config.covariance_type == "full":
             self.prior = ClusterGaussians(K, g)
@@ -179,7 +166,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
         monitors = {"kl_z": kl_z.detach()}
         if self.config.n_labels:
             assigned = self.assign(self.view(x, features), y)  # (n,)
-            weight = named_rows(y, logits, self.config.n_labels, self.settled)
+            weight = self.settled.expand(len(x)).clone()
+            weight[:n_labeled] = 1
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
             terms["metric"] = lifted_structured_loss(
@@ -205,26 +193,29 @@ class GMVAE(EnumeratedBounds, nn.Module):
     @torch.no_grad()
     def assign(self, features, y):
         """Labels of a batch's rows: the given ones, then nearest neighbors'."""
-        n, n_labels = len(y), self.config.n_labels
-        k = count_neighbors(self.config.n_neighbors, n, n_labels)
-        nearest = nearest_neighbor_labels(features[n:], features[:n], y, k, n_labels)
+        n, K = len(y), self.config.n_clusters
+        k = count_neighbors(self.config.n_neighbors, n, self.config.n_labels)
+        near, clusters = self.unnamed.beside(features[:n], y, k)
+        nearest = nearest_neighbor_labels(features[n:], near, clusters, k, K)
         return torch.cat([y, nearest])
 
     def before_epoch(self, data, epoch):
-        """Before the first epoch: units of the data, and clusters no label names."""
+        """Units of the data, and where the clusters are that no label names."""
         self.settled.fill_(data.settled)
-        if epoch > 0:
-            return
-        self.p_x.fit_units(data)
-        self.augment.fit(data, self.p_x.encoded)
-        if self.config.init == "k-means" and (
-            self.config.n_labels < self.config.n_clusters
+        if epoch == 0:
+            self.p_x.fit_units(data)
+            self.augment.fit(data, self.p_x.encoded)
+        self.train()
+        self.unnamed.find(self.encode, self.p_x.bounded, data, epoch)
+        if (
+            epoch == 0
+            and self.config.init == "k-means"
+            and self.config.n_labels < self.config.n_clusters
         ):
             self.fit_centers(data)
 
     def fit_centers(self, data):
         """Start q(y|x_hat) from k-means on its hidden layer."""
-        self.train()
         start_from_kmeans(
             self.q_y[-1],
             lambda x: self.q_y[:-1](self.encode(x)),
@@ -299,7 +290,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     ----------
     n_clusters : int or None, default=None
         Number of clusters. None means the number of distinct labels in y, or 8 without
-        labels. Clusters beyond the labels find groups that no label names.
+        labels. Clusters beyond the labels find groups that no label names; too many
+        take rows of a label.
 
     feature_dim : int, default=100
         Number of features that ``transform`` returns, f in the paper.

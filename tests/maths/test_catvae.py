@@ -240,7 +240,7 @@ def test_gradient_reaches_every_parameter(network, likelihood, n_labels):
     )
     model.train()
     y = torch.tensor([0, 1, 2, 0]) if n_labels else NO_LABELS
-    model.centers.copy_(unit_rows(3 - n_labels, 20))
+    model.unnamed.centers.copy_(unit_rows(3 - n_labels, 20))
     terms, *_ = loss_of(model, torch.rand(12, 64), y, torch.zeros(()))
     sum(terms.values()).backward()
     for name, parameter in model.named_parameters():
@@ -329,14 +329,13 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
         encoded.append(embed(x).detach())
         return encoded[-1].clone().requires_grad_()
 
-    def spy_on_assign(view, y, neighbors, *rest):
-        views.append((view, neighbors))
-        return assign(view, y, neighbors, *rest)
+    def spy_on_assign(view, *rest):
+        views.append(view)
+        return assign(view, *rest)
 
     model.embed, model.assign = spy_on_embed, spy_on_assign
     loss_of(model, x, y, torch.zeros(()))
-    ((view, neighbors),) = views
-    torch.testing.assert_close(neighbors, view[:4])
+    (view,) = views
     torch.testing.assert_close(view, nn.functional.normalize(encoded[-1]))
     assert len(encoded) == (2 if settings else 1)
     if settings:
@@ -352,7 +351,7 @@ def test_no_gradient_through_the_assignment():
     model = make_catvae()
     features = unit_rows(9, 5).requires_grad_()
     y = torch.tensor([0, 1, 2])
-    assigned = model.assign(features, y, features[:3], y, 1)
+    assigned = model.assign(features, y, 1)
     assert not assigned.requires_grad
     assert assigned[:3].tolist() == [0, 1, 2]
 
@@ -382,20 +381,18 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     features = model.encode(points).detach()
     means = torch.stack([features[truth == k].mean(0) for k in range(4)])
     # each unnamed cluster has the mean of one point that no label names
-    distance = torch.cdist(model.centers, means)
+    distance = torch.cdist(model.unnamed.centers, means)
     found = distance.argmin(1).tolist()
     assert sorted(found) == list(range(n_labels, 4))
     assert distance.min(1).values.max() < 1e-3
-    before = model.centers.clone()
+    before = model.unnamed.centers.clone()
     model.before_epoch(data_of(points, y), 1)
-    torch.testing.assert_close(model.centers, before, atol=1e-3, rtol=0)
+    torch.testing.assert_close(model.unnamed.centers, before, atol=1e-3, rtol=0)
     # they stand for the labeled features, each for its cluster
     y = y[y >= 0]
     labeled = means[y]
-    representatives = torch.cat([labeled, model.centers])
-    clusters = torch.cat([y, torch.arange(n_labels, 4)])
     queries = torch.cat([labeled, means])
-    assigned = model.assign(queries, y, representatives, clusters, 1)[len(y) :]
+    assigned = model.assign(queries, y, 1)[len(y) :]
     assert assigned[found].tolist() == list(range(n_labels, 4))
     assert assigned[:n_labels].tolist() == list(range(n_labels))
 
@@ -415,14 +412,9 @@ def test_gaussian_likelihood_does_not_depend_on_units():
 def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
     """One center at distance .3 against five labeled rows at .8: the center's."""
     model = make_catvae(n_clusters=2, n_labels=1, n_neighbors=5, feature_dim=2)
-    seen = {}
-
-    def assign(features, y, representatives, clusters, n_neighbors):
-        seen.update(clusters=clusters, n_neighbors=n_neighbors)
-        return CatVAE.assign(model, features, y, representatives, clusters, n_neighbors)
-
-    model.assign = assign
     y = torch.zeros(5, dtype=torch.long)
-    loss_of(model, torch.rand(9, 6), y, torch.zeros(()))
-    assert seen["n_neighbors"] == 5
-    assert seen["clusters"].tolist() == [0] * 5 + [1] * 5
+    model.unnamed.centers.copy_(torch.tensor([[0.3, 0.0]]))
+    features = torch.tensor([[-0.8, 0.0]] * 5 + [[0.0, 0.0]])
+    assert model.assign(features, y, 5).tolist() == [0] * 5 + [1]
+    # with a single vote, it would have lost to five at .8
+    assert 1 / 0.3 < 5 / 0.8

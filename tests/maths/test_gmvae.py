@@ -119,7 +119,9 @@ class ToyPX(nn.Module):
 
 
 def toy():
-    model = make_gmvae(n_features=1, latent_dim=1, feature_dim=1, n_clusters=2)
+    model = make_gmvae(
+        n_features=1, latent_dim=1, feature_dim=1, n_clusters=2, n_labels=2
+    )
     model.g, model.q_y, model.q_z = nn.Identity(), ToyQY(), ToyQZ()
     model.p_z, model.p_x = ToyPZ(), ToyPX()
     return model.double().eval()
@@ -403,6 +405,19 @@ def test_without_labels_assignment_and_metric_are_absent():
     )
     assert list(terms) == ["reconstruction", "gaussian", "categorical"]
     assert list(monitors) == ["kl_z"]
+
+
+def test_rows_near_a_center_are_taught_its_cluster():
+    """Centers stand for the labeled features of the clusters that no label names."""
+    model = make_gmvae(n_labels=2, n_clusters=4, feature_dim=3, n_neighbors=2)
+    centers = torch.tensor([[9.0, 0, 0], [0, 9, 0]])
+    model.unnamed.centers.copy_(centers)
+    labeled = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 8], [0, 0, 9]])
+    y = torch.tensor([0, 0, 1, 1])
+    rows = torch.cat([labeled, centers + 0.1, labeled[[0, 3]] + 0.1])
+    assert model.assign(rows, y).tolist() == [*y.tolist(), 2, 3, 0, 1]
+    # without a label there is no assignment, and no center
+    assert len(make_gmvae(n_labels=0, n_clusters=4).unnamed.centers) == 0
 
 
 @pytest.mark.parametrize("n_labels", [0, 2, 3])

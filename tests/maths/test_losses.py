@@ -13,7 +13,6 @@ from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
-from sksemi.methods._gmvae import named_rows
 
 
 def tensor(values):
@@ -67,15 +66,6 @@ def test_categorical_kl():
     torch.testing.assert_close(categorical_kl_to_uniform(uniform), torch.zeros(2))
     certain = torch.tensor([[200.0, 0.0, 0.0]])
     assert categorical_kl_to_uniform(certain).item() == pytest.approx(math.log(3))
-
-
-def test_unnamed_clusters_have_no_assignment():
-    logits = torch.eye(4)  # row k believes in cluster k
-    weight = named_rows(torch.tensor([0]), logits, n_named=2)
-    assert weight.tolist() == [1, 1, 0, 0]
-    # a labeled row counts wherever it sits
-    weight = named_rows(torch.tensor([0, 0, 0, 0]), logits, n_named=2)
-    assert weight.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 from torch import nn
 
-from sksemi import GMVAEClusterer
+from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi._engine.data import Data
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
@@ -73,6 +73,18 @@ def test_eight_labels_name_four_blobs(blobs):
     X, y = blobs
     est = GMVAEClusterer(random_state=0).fit(X, mask_labels(y, 8, random_state=0))
     assert est.score(X, y) > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("Estimator", [GMVAEClusterer, CatVAEClusterer])
+def test_two_digits_without_a_label_have_clusters(Estimator):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:1200] / 16, y[:1200]
+    y_partial = np.where(y < 8, mask_labels(y, 50, random_state=0), -1)
+    est = Estimator(10, random_state=0).fit(X, y_partial)
+    new = y >= 8
+    assert np.mean(est.labels_[new] >= 8) > 0.7
+    assert np.mean(est.labels_[~new] == y[~new]) > 0.85
 
 
 def test_samples_come_from_their_blob(blobs):
