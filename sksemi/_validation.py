@@ -390,8 +390,8 @@ _LABELS_REMEDY = (
     "array of strings or bools with the integer -1)."
 )
 _MISSING_REMEDY = (
-    "Put -1 where the label is unknown: np.where(known, y, -1), or for a Series "
-    f"y.astype(object).where(known, -1). {_LABELS_REMEDY}"
+    "Put -1 where the label is unknown: np.where(known, y, -1), or y.where(known, -1) "
+    f"for a Series (of categories, after astype(object)). {_LABELS_REMEDY}"
 )
 
 

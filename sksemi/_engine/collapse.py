@@ -68,8 +68,9 @@ def warn_collapse(estimator, plan):
 
 def _scales_differ(data):
     """Whether a column of a sample of the rows is much wider than another."""
-    some = torch.arange(0, len(data.codes), max(1, len(data.codes) // JUDGED_ROWS))
-    scale = data.rows(some.to(data.device)).float().std(0)
+    most = max(FEWEST, min(JUDGED_ROWS, JUDGED_VALUES // data.x.shape[1]))
+    some = _some(torch.ones_like(data.codes, dtype=torch.bool), most)
+    scale = data.rows(some).float().std(0)
     scale = scale[scale > 0]
     return len(scale) > 1 and bool(scale.max() > WIDER * scale.min())
 

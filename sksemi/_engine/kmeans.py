@@ -1,18 +1,23 @@
 """k-means on features, with clusters that keep the names labels gave them."""
 
 import math
+import warnings
 
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 from torch.nn import functional as F
 
-# k-means sees at most about so many rows.
+from sksemi._engine.training import diverged
+
+# k-means sees at most about so many rows' features, and of the rows themselves so many,
+# or fewer if these have more values.
 MAX_ROWS = 10_000
-START_ROWS = 4_000  # of the rows themselves
+START_ROWS, START_VALUES = 4_000, 8_000_000
 
 
 class UnnamedCenters(nn.Module):
@@ -40,18 +45,23 @@ class UnnamedCenters(nn.Module):
         """
         if not len(self.centers):
             return
-        if epoch == 0:
-            centers = self._of_rows(encode, bounded, data)
-        else:
-            # from the means of the labels and the last centers, so that each keeps its
-            # place
-            features, means, _ = collect_features(encode, data, self.n_labels)
-            init = np.concatenate([means, self.centers.cpu().double().numpy()])
-            kmeans = KMeans(self.n_clusters, n_init=1, init=init).fit(features)
-            centers = kmeans.cluster_centers_
-        self.centers.copy_(torch.from_numpy(centers[self.n_labels :]))
+        # a label that has no row yet has no group among the rows
+        present = data.codes[data.codes >= 0].unique().tolist()
+        with warnings.catch_warnings():  # equal rows leave a cluster empty
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            if epoch == 0:
+                centers = self._of_rows(encode, bounded, data, present)
+            else:
+                # from the means of the labels and the last centers, so that each keeps
+                # its place
+                features, means, _ = collect_features(encode, data, self.n_labels)
+                last = self.centers.cpu().double().numpy()
+                init = np.concatenate([means[present], last])
+                kmeans = KMeans(len(init), n_init=1, init=init).fit(features)
+                centers = kmeans.cluster_centers_
+        self.centers.copy_(torch.from_numpy(centers[len(present) :]))
 
-    def _of_rows(self, encode, bounded, data):
+    def _of_rows(self, encode, bounded, data, present):
         """Mean features of the clusters of k-means on rows, named ones first."""
         columns = {}
 
@@ -59,22 +69,25 @@ class UnnamedCenters(nn.Module):
             columns["x"] = x.shape[1]
             return torch.cat([bounded(x), encode(x)], 1)
 
-        rows, means, rng = collect_features(both, data, self.n_labels, START_ROWS)
+        n_clusters = len(present) + len(self.centers)
+        most = max(min(START_ROWS, START_VALUES // data.x.shape[1]), 2 * n_clusters)
+        rows, means, rng = collect_features(both, data, self.n_labels, most)
         rows, features = np.split(rows, [columns["x"]], axis=1)
-        kmeans = KMeans(self.n_clusters, n_init=10, random_state=rng).fit(rows)
-        of_cluster = [features[kmeans.labels_ == k] for k in range(self.n_clusters)]
-        # equal rows may leave a cluster empty
+        kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(rows)
+        of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
         centers = [(own if len(own) else features).mean(0) for own in of_cluster]
-        order = named_first(kmeans.cluster_centers_, means[:, : columns["x"]])
+        order = named_first(kmeans.cluster_centers_, means[present, : columns["x"]])
         return np.stack(centers)[order]
 
     def beside(self, features, y, n_votes):
         """Labeled features (n, n_columns) and the centers, and the clusters of each.
 
-        A center is there ``n_votes`` times: as many neighbors as a label can have.
+        A center is there ``n_votes`` times, but at most as often as a label has rows.
         """
         if not len(self.centers):
             return features, y
+        if self.n_labels:
+            n_votes = min(n_votes, max(1, len(y) // self.n_labels))
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=y.device)
         centers = self.centers.repeat(n_votes, 1)
         return torch.cat([features, centers]), torch.cat([y, unnamed.repeat(n_votes)])
@@ -110,6 +123,8 @@ def collect_features(encode, data, n_labels, max_rows=MAX_ROWS):
         sums, counts = sums + label.T @ h, counts + label.sum(0)
         features.append(h[rng.permutation(len(h))[:n_rows]])
     features, means = torch.cat(features).numpy(), (sums / counts[:, None]).numpy()
+    if not np.isfinite(features).all():
+        raise diverged("The network's features are non-finite")
     absent = counts.numpy() == 0
     if absent.any():
         means[absent] = features[rng.choice(len(features), absent.sum())]

@@ -23,7 +23,8 @@ Terms of the loss, under the names they have below:
     gaussian         L_G, KL(q(z|x_hat, y) || p(z|y))
     categorical      L_C, KL(q(y|x_hat) || uniform)
     assignment       L_A, cross-entropy of q(y|x_hat) with the labels, and with labels
-                     assigned by distance-weighted nearest neighbors (eq. 8)
+                     assigned by distance-weighted nearest neighbors (eq. 8), among
+                     which are centers of k-means for clusters that no label names
     metric           L_M, lifted structured loss on x_hat with those labels
 """
 
@@ -290,8 +291,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     ----------
     n_clusters : int or None, default=None
         Number of clusters. None means the number of distinct labels in y, or 8 without
-        labels. Clusters beyond the labels find groups that no label names; too many
-        take rows of a label.
+        labels. Clusters beyond the labels find groups that no label names; surplus
+        ones take rows of a label.
 
     feature_dim : int, default=100
         Number of features that ``transform`` returns, f in the paper.
@@ -374,8 +375,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         paper.
 
     init : {"k-means", "random"}, default="k-means"
-        How clusters that no label names start: from k-means on the untrained network's
-        features, or at random.
+        How q(y|x_hat) starts for clusters that no label names: from k-means on the
+        untrained network's features, or at random.
 
     covariance_type : {"full", "diag"}, default="full"
         Of p(z|y) in ``sample`` and ``score_samples``. "full" fits it, after training,

@@ -58,6 +58,7 @@ def test_fourth_of_four_blobs_is_found_with_labels_for_three(blobs, seed):
     assert np.mean(est.labels_ == y) > 0.9
 
 
+@pytest.mark.slow
 def test_labels_help(digits):
     X, X_test, y, y_test = digits
     settings = {"random_state": 0, "max_iter": 40, "network": "mlp", "batch_size": 100}

@@ -84,6 +84,7 @@ def test_a_rare_label_is_heard(blobs):
 # ----------------------------------------------------------------- digits
 
 
+@pytest.mark.slow
 def test_digits_with_50_labels(digits, fitted_digits):
     """Labels among many rows without are worth more than alone."""
     X, X_test, y, y_test = digits
