@@ -123,7 +123,8 @@ GMVAE = Page(
 epochs and reports means over five seeds; ours train for as many epochs as the tables
 say. Recipes: "ours" are the defaults from before the metric term counted every row once
 and batch norm took its statistics from all rows (:doc:`../changelog`), and will be
-measured again; "paper" are the paper's settings. The paper trains on 80 % of the
+measured again: with today's code, ``--recipe ours`` gives other figures; "paper" are
+the paper's settings. The paper trains on 80 % of the
 training images and chooses its settings on the others; ours train on all of them.""",
     {
         "Table 1: test error with few labels, %": [
@@ -183,9 +184,10 @@ CATVAE = Page(
     """Tables II and III of Arias Figueroa and Ramírez Rivera (2017), on MNIST.
 The paper trains for 100 epochs and reports means over five seeds. Recipes: "ours" are
 the defaults from before the separation term counted every row once and batch norm took
-its statistics from all rows (:doc:`../changelog`), and will be measured again; "paper"
-is the method as printed, but for the 1 of equation 16 (:doc:`../catvae`), without the
-separation term; "ours, one view, ..." were the defaults until labels were assigned in a
+its statistics from all rows (:doc:`../changelog`), and will be measured again: with
+today's code, ``--recipe ours`` gives other figures. "paper", also from before those
+statistics, is the method as printed, but for the 1 of equation 16 (:doc:`../catvae`),
+without the separation term; "ours, one view, ..." were the defaults until labels were assigned in a
 separate view.""",
     {
         "Table II: clustering with 100 labels, %": [
@@ -257,11 +259,14 @@ test images: they are not binarized, and real-valued input is worth much to p(y|
 table 3.
 
 ``K = 1`` is a plain VAE of two layers of the same sizes, which takes no labels; its
-batches of 100 rows have as many rows of the bound per step as CaGeM's 200, half of
-which are labeled. The nearest figures in the paper are of other authors' networks: in
-table 1, IWAE with two layers and one sample in training, which is a VAE; and in
+batches of 100 rows (200 where a recipe does not name them) have as many rows of the
+bound per step as CaGeM's 200, half of which are labeled. The nearest figures in the
+paper are of other authors' networks: in table 1, IWAE with two layers and one sample in training, which is a VAE; and in
 appendix D, the test bound of a VAE by one sample, -87.49. Of KL(z2), the paper says
-"about 17" for CaGeM and does not name the number of labels.""",
+"about 17" for CaGeM and does not name the number of labels.
+
+All bounds of test images here are from before inference drew its noise per row; the
+last part says what that means.""",
     {
         "Table 1: log-likelihood on MNIST, nats": [
             Cell(
