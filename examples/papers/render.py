@@ -187,8 +187,8 @@ the defaults from before the separation term counted every row once and batch no
 its statistics from all rows (:doc:`../changelog`), and will be measured again: with
 today's code, ``--recipe ours`` gives other figures. "paper", also from before those
 statistics, is the method as printed, but for the 1 of equation 16 (:doc:`../catvae`),
-without the separation term; "ours, one view, ..." were the defaults until labels were assigned in a
-separate view.""",
+without the separation term; "ours, one view, ..." were the defaults until labels were
+assigned in a separate view.""",
     {
         "Table II: clustering with 100 labels, %": [
             Cell("MNIST, ACC", "98.3", "acc", where("mnist", 100)),
@@ -261,9 +261,10 @@ table 3.
 ``K = 1`` is a plain VAE of two layers of the same sizes, which takes no labels; its
 batches of 100 rows (200 where a recipe does not name them) have as many rows of the
 bound per step as CaGeM's 200, half of which are labeled. The nearest figures in the
-paper are of other authors' networks: in table 1, IWAE with two layers and one sample in training, which is a VAE; and in
-appendix D, the test bound of a VAE by one sample, -87.49. Of KL(z2), the paper says
-"about 17" for CaGeM and does not name the number of labels.
+paper are of other authors' networks: in table 1, IWAE with two layers and one sample in
+training, which is a VAE; and in appendix D, the test bound of a VAE by one sample,
+-87.49. Of KL(z2), the paper says "about 17" for CaGeM and does not name the number of
+labels.
 
 All bounds of test images here are from before inference drew its noise per row; the
 last part says what that means.""",
