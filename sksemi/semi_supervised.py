@@ -132,8 +132,8 @@ class SemiSupervisedClassifier(ClassifierMixin, WrappingMixin, BaseEstimator):
 
     cross_val_proba_ : ndarray of shape (n_labeled, n_classes) or None
         Probabilities of the labeled rows, in the order of y, each by the fit that had
-        not seen it, at ``temperature_``; None unless ``temperature="auto"``. They are
-        what a threshold for new rows can be chosen by.
+        not seen it, at ``temperature_``; None unless ``temperature="auto"``. They tell
+        how often predictions above a threshold are right.
 
     n_features_in_ : int
         Number of features of a row, if the estimator has it.
