@@ -1303,12 +1303,20 @@ def reached(errors, goal):
     return labels[0] if labels else None
 
 
+def rows_of(n_rows):
+    """Number of training rows, as text, if it was cut."""
+    return n_rows and f"{n_rows} training rows"
+
+
 def active_learning_page():
     """Page of examples/benchmarks/active_learning.py."""
-    lines = read("active_learning")
+    lines = [
+        x | {"train_rows": x.get("train_rows") or ""} for x in read("active_learning")
+    ]
     parts, goals = [], []
     keys = ("set", "method", "changed", "train_rows")
     for (name, method, changed, n_rows), group in by(lines, *keys).items():
+        name = name if changed else f"{name}, all epochs"
         errors = {
             strategy: {
                 n: [x["error"] for x in own] for (n,), own in by(g, "labels").items()
@@ -1326,8 +1334,10 @@ def active_learning_page():
         ]
         parts += [
             title(f"{name[0].upper()}{name[1:]}"),
-            f"{method}, ``{changed}``"
-            + (f", {n_rows} training rows." if n_rows else "."),
+            ", ".join(
+                filter(None, [method, changed and f"``{changed}``", rows_of(n_rows)])
+            )
+            + ".",
             table(["strategy", *map(str, budgets), "seeds"], rows),
         ]
         random, auto = errors["random"], errors["auto"]
@@ -1360,6 +1370,7 @@ as a table. One thread of a machine that did other work
             "--set max_iter=40 --sets digits --strategies margin --seeds 2",
             "--set max_iter=40 --sets satimage splice --strategies random auto "
             "--rows 600",
+            "--sets splice --strategies random auto --rows 600",
             "--set max_iter=10 --sets mnist --strategies random auto",
         ),
         title("Goal"),
