@@ -41,8 +41,8 @@ class NoveltyDetector(OutlierMixin, WrappingMixin, BaseEstimator):
     criterion : {"features", "density"}, default="features"
         Score of a row. "features": minus the mean distance to its ``n_neighbors``
         nearest training rows in the space of transform; a training row does not count
-        as its own neighbor. "density": ``score_samples`` of
-        the estimator, which only estimators that generate rows have.
+        as its own neighbor. "density": ``score_samples`` of the estimator, which only
+        estimators that generate rows have.
 
     n_neighbors : int, default=5
         Number of neighbors for "features".

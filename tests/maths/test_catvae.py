@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from sksemi._engine.training import minimized
-from sksemi._nn.losses import lifted_structured_loss
+from sksemi._nn.losses import lifted_structured_loss, nearest_neighbor_labels
 from sksemi.methods._catvae import (
     CatVAE,
     assignment_loss,
@@ -416,5 +416,7 @@ def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
     model.unnamed.centers.copy_(torch.tensor([[0.3, 0.0]]))
     features = torch.tensor([[-0.8, 0.0]] * 5 + [[0.0, 0.0]])
     assert model.assign(features, y, 5).tolist() == [0] * 5 + [1]
-    # with a single vote, it would have lost to five at .8
-    assert 1 / 0.3 < 5 / 0.8
+    # with a single vote, it would have lost to the others of five
+    once = torch.cat([features[:5], model.unnamed.centers])
+    clusters = torch.tensor([0] * 5 + [1])
+    assert nearest_neighbor_labels(features[5:], once, clusters, 5, 2).item() == 0
