@@ -1361,7 +1361,9 @@ def active_learning_page():
 labeled: mean and standard deviation over splits and draws. Every strategy begins with
 the same fit without labels; the estimator is told the number of classes. "(tried)" are
 strategies that were not taken, by earlier defaults. "mnist" is 20,000 training images
-as a table. One thread of a machine that did other work
+as a table. Its runs, those of splice, and "margin" are from before centers stood for
+classes without a label (:doc:`../changelog`). Many fits with 10 or 20 labels have such
+classes, so these runs will be repeated. One thread of a machine that did other work
 ({machines_of(lines)}).""",
         runs_of(
             "active_learning",
