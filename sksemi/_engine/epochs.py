@@ -1,15 +1,18 @@
 """What happens around the epochs of a fit: restarts, callbacks, stopping, Ctrl-C."""
 
 import copy
+import dataclasses
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
 from torch import nn
 
 from sksemi._engine.resuming import Progress
-from sksemi._engine.seeds import seeded, set_rng_state
+from sksemi._engine.seeds import reseed, seeded, set_rng_state
 from sksemi._engine.streaming import STEPS_PER_EPOCH
 from sksemi._engine.training import conclude, evaluate, map_tensors, restore, train
 from sksemi._nn.precision import moved
@@ -48,17 +51,26 @@ class Restarts:
 
     def run(self):
         """Train once, or ``n_init`` times; keep the lowest loss of an evaluation."""
-        if self.plan.n_init == 1:
-            self.kept = self._train(self.task)
+        if self._in_processes():
+            # not under torch's generators: workers may be threads, which need them
+            self._run_in_processes()
             return
+        with seeded(self.plan.seed, self.plan.device):
+            if self.plan.n_init == 1:
+                self.kept = self._train(self.task)
+            else:
+                self._run_in_turn()
+
+    def _run_in_turn(self):
         resume = self.plan.resume
         if resume is not None:
             self.number = resume.progress.restart
             self._restore_best(resume.progress.best)
         for number in range(self.number, self.plan.n_init):
             self.number = number
+            reseed(self._seed_of(number), self.plan.device)
             with seeded(None, self.plan.device):
-                task = self.task.subcontext("restart", max_subtasks=self.plan.max_iter)
+                task = self._task()
                 task.call_on_fit_task_begin(
                     estimator=self.estimator, X=self.X, y=self.y
                 )
@@ -67,16 +79,7 @@ class Restarts:
                 # an unfinished restart does not compete with whole ones
                 self.kept = self.kept or trained
                 return
-            with seeded(self.plan.seed, self.plan.device):
-                loss = evaluate(
-                    trained.model,
-                    self.plan.data,
-                    batch_size=self.plan.batch_size,
-                    epoch=self.plan.max_iter,
-                    weights=self.plan.weights,
-                    pool=self.plan.pool,
-                )
-            loss = float(np.mean(self.plan.ranks.gather(loss)))
+            loss = self._loss(trained.model)
             if self.kept is None or loss < self.lowest:
                 self.lowest, self.kept = loss, trained
             with seeded(None, self.plan.device):
@@ -85,6 +88,57 @@ class Restarts:
                 )
             if self.plan.ranks.any(stop):
                 return
+
+    def _in_processes(self):
+        """Whether restarts run side by side: where nothing watches or joins them."""
+        plan, callbacks = self.plan, getattr(self.estimator, "_skl_callbacks", ())
+        alone = plan.resume is None and plan.ranks.size == 1 and not callbacks
+        return alone and self._n_jobs() > 1
+
+    def _n_jobs(self):
+        return min(effective_n_jobs(self.estimator.n_jobs), self.plan.n_init)
+
+    def _run_in_processes(self):
+        # the rows go as arrays, which processes share, and become the data there
+        plan = dataclasses.replace(self.plan, data=None)
+        parallel = Parallel(
+            n_jobs=self._n_jobs(),
+            return_as="generator_unordered",  # Ctrl-C keeps what is there
+            mmap_mode="c",
+        )
+        jobs = (
+            delayed(_train_alone)(self.estimator, plan, self._task(), number)
+            for number in range(plan.n_init)
+        )
+        first = plan.n_init  # the number of the best so far: the first of equals
+        for number, found in parallel(jobs):
+            if (found["loss"], number) < (self.lowest, first):
+                self._restore_best(found)
+                first = number
+
+    def _task(self):
+        return self.task.subcontext("restart", max_subtasks=self.plan.max_iter)
+
+    def _seed_of(self, number):
+        """Seed of a restart: that of the fit for the first."""
+        if number == 0:
+            return self.plan.seed
+        rng = np.random.default_rng([self.plan.seed, number])
+        return int(rng.integers(np.iinfo(np.int32).max))
+
+    def _loss(self, model):
+        """Return what restarts are compared by."""
+        plan = self.plan
+        with seeded(plan.seed, plan.device):
+            loss = evaluate(
+                model,
+                plan.data,
+                batch_size=plan.batch_size,
+                epoch=plan.max_iter,
+                weights=plan.weights,
+                pool=plan.pool,
+            )
+        return float(np.mean(plan.ranks.gather(loss)))
 
     def _train(self, task):
         """Train a new model, or the one to go on with."""
@@ -123,10 +177,11 @@ class Restarts:
         return Trained(model, state, history)
 
     def _restore_best(self, best):
-        """Take up the best restart before a fit was cut off."""
+        """Take up the best restart before a fit was cut off, or of other processes."""
         if best is None:
             return
-        model = self.estimator._new_module(self.plan.config)
+        with seeded(None, self.plan.device):  # a new module draws weights
+            model = self.estimator._new_module(self.plan.config)
         model.load_state_dict(best["weights"])
         self.lowest = best["loss"]
         model = moved(model, self.plan.device).eval()
@@ -134,14 +189,7 @@ class Restarts:
 
     def progress(self):
         """Where the fit is, after the last whole epoch."""
-        best = None
-        if self.kept is not None:
-            best = {
-                "loss": self.lowest,
-                "weights": self.kept.model.state_dict(),
-                "state": self.kept.state,
-                "history": self.kept.history,
-            }
+        best = None if self.kept is None else _described(self.kept, self.lowest)
         epochs = self.epochs
         return Progress(
             seed=self.plan.seed,
@@ -168,13 +216,41 @@ class Restarts:
             if self.epochs is None or self.epochs.state is None:
                 raise KeyboardInterrupt
             model, state = self.epochs.model, self.epochs.state
-            restore(model, state, self.plan.device)
-            conclude(model, self.plan.data)
+            with seeded(None, self.plan.device):
+                restore(model, state, self.plan.device)
+                conclude(model, self.plan.data)
             state = state | {"interrupted": True}
             self.kept = Trained(model, state, self.epochs.history)
         warn_user(
             f"Training interrupted by user after {len(self.kept.history)} whole epochs."
         )
+
+
+def _described(trained, loss):
+    """Return a restart as plain values and tensors."""
+    return {
+        "loss": loss,
+        "weights": trained.model.state_dict(),
+        "state": trained.state,
+        "history": trained.history,
+    }
+
+
+def _train_alone(estimator, plan, task, number):
+    """Train one restart, in another process.
+
+    Returns
+    -------
+    number : int
+    described : dict
+        Tensors on the CPU.
+    """
+    plan.data = estimator._data(plan.rows, plan.device)
+    restarts = Restarts(estimator, plan, task, None, None)
+    with seeded(restarts._seed_of(number), plan.device):
+        trained = restarts._train(task)
+        described = _described(trained, restarts._loss(trained.model))
+    return number, map_tensors(torch.Tensor.cpu, described)
 
 
 class Epochs:

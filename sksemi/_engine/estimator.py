@@ -28,7 +28,6 @@ from sksemi._engine.data import Data
 from sksemi._engine.distributed import Ranks
 from sksemi._engine.epochs import Restarts
 from sksemi._engine.resuming import Resume
-from sksemi._engine.seeds import seeded
 from sksemi._engine.sources import as_source
 from sksemi._engine.streaming import PartialFitMixin, Stream
 from sksemi._engine.training import diverged, map_tensors
@@ -152,6 +151,7 @@ class DeepEstimator(
         "tol": [NON_NEGATIVE],
         "n_iter_no_change": [COUNT, None],
         "n_init": [COUNT],
+        "n_jobs": [COUNT, Interval(Integral, None, -1, closed="right"), None],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -305,14 +305,13 @@ class DeepEstimator(
         with ranks.together():
             plan = self._prepare(X, y, parents, resume, n_init, stream, ranks)
         restarts = Restarts(self, plan, root, X, y)
-        with seeded(plan.seed, plan.device):
-            try:
-                restarts.run()
-                fitted = self._fitted_attributes(restarts.kept, plan)
-            except KeyboardInterrupt:
-                restarts.interrupt()
-                fitted = self._fitted_attributes(restarts.kept, plan)
-        del self._epochs
+        try:
+            restarts.run()
+            fitted = self._fitted_attributes(restarts.kept, plan)
+        except KeyboardInterrupt:
+            restarts.interrupt()
+            fitted = self._fitted_attributes(restarts.kept, plan)
+        vars(self).pop("_epochs", None)
         vars(self).update(fitted)
         try:
             root.call_on_fit_task_end(
@@ -396,7 +395,7 @@ class DeepEstimator(
     def _settings(self):
         """Class and parameters, but for those that processes of one fit may vary."""
         settings = self.get_params(deep=False)
-        for name in ("random_state", "device", "verbose"):
+        for name in ("random_state", "device", "verbose", "n_jobs"):
             del settings[name]
         return settings | {"estimator": type(self).__name__}
 

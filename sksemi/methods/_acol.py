@@ -492,39 +492,29 @@ class ACOLClusterer(DeepClusterer):
     dropout : array-like of three floats, default=(0.2, 0.3, 0.5)
         Dropout rates after the first pooling, after the second, and on F in
         training; "mlp" and callables have only the last.
-
     cross_entropy_weight : float, default=1.0
         Weight of the cross-entropy of parents.
-
     affinity_weight : float, default=0.1
         Weight of affinity, c_alpha in the paper.
-
     balance_weight : float, default=1.0
         Weight of 1 - balance, c_beta in the paper.
-
     frobenius_weight : float, default=1e-6
         Weight of the sum of squared activities over a batch, c_F in the paper.
-
     label_weight : float, default=1.0
         Weight of the labeled rows' cross-entropy, absent without labels.
-
     frobenius_of : {"B", "Z"}, default="Z"
         The activities that ``frobenius_weight`` is for: their positive part (the
         paper's equation 13), or all, as in the authors' published code, which reaches
         their figure on USPS.
-
     kmeans_n_init : int, default=30
         Number of k-means starts on F; the paper gives none. Named clusters start
         at the means of their labeled rows.
-
     max_iter : int, default=100
         Number of epochs, each a pass over all rows; 400 in figure 3.
-
     batch_size : int, default=200
         Rows in a training step; 400 in the paper. Affinity and balance are computed
         over a batch, and change with its size. Up to half of the rows are labeled,
         drawn balanced over the labels.
-
     learning_rate : float, default=1e-3
         Step size of Adam.
 
@@ -534,8 +524,10 @@ class ACOLClusterer(DeepClusterer):
         Stop when the training loss has not decreased by ``tol`` for this many epochs.
         None runs all ``max_iter`` epochs.
     n_init : int, default=1
-        Number of restarts; the one with the lowest loss over an evaluation pass is
-        kept.
+        Number of restarts; that of lowest loss over an evaluation pass is kept.
+    n_jobs : int or None, default=None
+        Processes that run the restarts, by joblib; None is one, -1 all cores. A fit
+        with callbacks runs them in turn.
     warm_start : bool, default=False
         Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
@@ -667,6 +659,7 @@ class ACOLClusterer(DeepClusterer):
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
+        n_jobs=None,
         warm_start=False,
         precision="auto",
         device="auto",
@@ -695,6 +688,7 @@ class ACOLClusterer(DeepClusterer):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.precision = precision
         self.device = device

@@ -515,8 +515,10 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         Stop when the training loss has not decreased by ``tol`` for this many epochs
         after the warm-up. None runs all ``max_iter`` epochs.
     n_init : int, default=1
-        Number of restarts; the one with the lowest loss over an evaluation pass is
-        kept.
+        Number of restarts; that of lowest loss over an evaluation pass is kept.
+    n_jobs : int or None, default=None
+        Processes that run the restarts, by joblib; None is one, -1 all cores. A fit
+        with callbacks runs them in turn.
     warm_start : bool, default=False
         Whether fit continues for ``max_iter`` more epochs, as in one longer fit.
         Weights of the loss, the learning rate and its decay, ``batch_size``, precision
@@ -660,6 +662,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
+        n_jobs=None,
         warm_start=False,
         n_importance_samples=1,
         classifier="q",
@@ -695,6 +698,7 @@ class CaGeMGenerator(GenerativeMixin, DeepEstimator):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.n_importance_samples = n_importance_samples
         self.classifier = classifier

@@ -411,6 +411,10 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
 
+    n_jobs : int or None, default=None
+        Processes that run the restarts, by joblib; None is one, -1 all cores. A fit
+        with callbacks runs them in turn.
+
     warm_start : bool, default=False
         Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
@@ -544,6 +548,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
+        n_jobs=None,
         warm_start=False,
         precision="auto",
         device="auto",
@@ -576,6 +581,7 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.precision = precision
         self.device = device

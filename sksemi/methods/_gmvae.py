@@ -410,6 +410,10 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         Number of restarts; the one with the lowest loss over an evaluation pass is
         kept.
 
+    n_jobs : int or None, default=None
+        Processes that run the restarts, by joblib; None is one, -1 all cores. A fit
+        with callbacks runs them in turn.
+
     warm_start : bool, default=False
         Whether fit continues for ``max_iter`` more epochs, from the last fit's weights,
         optimizer and random state: with the same data and parameters, the result is
@@ -558,6 +562,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
+        n_jobs=None,
         warm_start=False,
         n_importance_samples=1,
         precision="auto",
@@ -593,6 +598,7 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.n_importance_samples = n_importance_samples
         self.precision = precision

@@ -248,6 +248,9 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         None runs all ``max_iter`` epochs.
     n_init : int, default=1
         Number of restarts; the one with the lowest loss is kept.
+    n_jobs : int or None, default=None
+        Processes that run the restarts, by joblib; None is one, -1 all cores. A fit
+        with callbacks runs them in turn.
     warm_start : bool, default=False
         Whether fit continues the last fit, for ``max_iter`` more epochs.
     n_importance_samples : int, default=1
@@ -353,6 +356,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         tol=1e-4,
         n_iter_no_change=None,
         n_init=1,
+        n_jobs=None,
         warm_start=False,
         n_importance_samples=1,
         precision="auto",
@@ -380,6 +384,7 @@ class M2Generator(GenerativeMixin, DeepEstimator):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.n_importance_samples = n_importance_samples
         self.precision = precision

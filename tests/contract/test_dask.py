@@ -43,3 +43,12 @@ def test_searches_on_two_workers(Estimator, client, digits):
         search.cv_results_["mean_test_score"], serial.cv_results_["mean_test_score"]
     )
     assert_same_weights(search.best_estimator_, serial.best_estimator_)
+
+
+def test_restarts_on_two_workers(client, digits):
+    X, _, y_partial = digits
+    in_turn = quick(ESTIMATORS[0], n_init=3).fit(X, y_partial)
+    est = quick(ESTIMATORS[0], n_init=3, n_jobs=2)
+    with joblib.parallel_config(backend="dask"):
+        est.fit(X, y_partial)
+    assert_same_weights(est, in_turn)

@@ -13,6 +13,7 @@ import warnings
 from numbers import Integral, Real
 
 import hypothesis
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -297,6 +298,7 @@ USUAL = {
     "batch_size": (2, 3, 4, 5, 16, 1000, 2**62),
     "n_iter_no_change": (None, 1, 2),
     "n_init": (1, 2),
+    "n_jobs": (None, 1, -1, -3, np.int64(2)),
     "warm_start": (False, True, "x", 0),
     "verbose": (0, False),
     "random_state": (0, None, 2**32 - 1, np.random.RandomState(0)),
@@ -343,6 +345,7 @@ USUAL = {
     "assignment": ("probability", "sample"),
     "init": ("k-means", "random"),
     "binarize": (True, False),
+    "covariance_type": ("full", "diag"),
     "classifier": ("q", "p"),
     "frobenius_of": ("B", "Z"),
     "n_duplicates": ("auto", 2, 5),
@@ -555,6 +558,13 @@ def hold(Estimator, case, folder, counts):
         law.infer(X, y)
 
 
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_every_parameter_has_values(Estimator):
+    """Else the law breaks for want of them, in whichever case draws it first."""
+    for name in Estimator._parameter_constraints:
+        values_of(Estimator, name)
+
+
 N_CASES = [50, pytest.param(1000, marks=pytest.mark.slow)]
 
 
@@ -574,7 +584,8 @@ def test_finite_or_a_clear_error(Estimator, n_cases, tmp_path):
     @hypothesis.given(case=cases(Estimator))
     def check(case):
         counts["cases"] += 1
-        hold(Estimator, case, tmp_path, counts)
+        with joblib.parallel_config(backend="sequential"):  # n_jobs starts no process
+            hold(Estimator, case, tmp_path, counts)
 
     check()
     print(f"{Estimator.__name__}: {dict(counts)}")
