@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sksemi._engine.training import diverged
+from sksemi._nn.losses import even_votes, nearest_neighbor_labels
 
 # k-means sees at most about so many rows' features, and of the rows themselves so many,
 # or fewer if these have more values.
@@ -91,6 +92,21 @@ class UnnamedCenters(nn.Module):
         unnamed = torch.arange(self.n_labels, self.n_clusters, device=y.device)
         centers = self.centers.repeat(n_votes, 1)
         return torch.cat([features, centers]), torch.cat([y, unnamed.repeat(n_votes)])
+
+    @torch.no_grad()
+    def assign(self, features, y, n_neighbors, epoch):
+        """Clusters of a batch's rows: the labels given, then the nearest ones'.
+
+        A center has as many votes as a row of a label of the mean number of rows.
+        """
+        n = len(y)
+        near, clusters = self.beside(features[:n], y, n_neighbors)
+        votes = even_votes(y, self.n_labels, epoch)
+        votes = F.pad(votes, (0, len(near) - n), value=1.0)
+        nearest = nearest_neighbor_labels(
+            features[n:], near, clusters, n_neighbors, self.n_clusters, votes
+        )
+        return torch.cat([y, nearest])
 
 
 @torch.no_grad()

@@ -5,6 +5,9 @@ import math
 import torch
 from torch.distributions import Categorical
 
+# The epochs in which votes of labels come to be those of their rows.
+EVEN_EPOCHS = 50
+
 
 def categorical_kl_to_uniform(logits):
     """KL(q || uniform), in nats.
@@ -22,7 +25,34 @@ def categorical_kl_to_uniform(logits):
     return math.log(logits.shape[-1]) - entropy
 
 
-def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
+def even_votes(labels, n_labels, epoch):
+    """Votes of labeled rows: at first as many of every label; later, one of each row.
+
+    While features say little, a label of more rows than others would win most of the
+    rows between them, and these, taught as its own, draw the next ones. Later, its
+    rows are the more frequent ones.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (n_labeled,)
+    n_labels : int
+    epoch : Tensor of shape ()
+
+    Returns
+    -------
+    Tensor of shape (n_labeled,)
+        ``(n / n_j) ** max(0, 1 - epoch / 50)``, of a label of n_j rows where the mean
+        label has n: 1 if all have as many.
+    """
+    one = torch.ones(len(labels), device=labels.device)
+    counts = one.new_zeros(n_labels).scatter_add_(0, labels, one)
+    share = len(labels) / (counts > 0).sum() / counts[labels]
+    return share ** (1 - epoch / EVEN_EPOCHS).clamp(min=0)
+
+
+def nearest_neighbor_labels(
+    queries, neighbors, labels, n_neighbors, n_labels, votes=None
+):
     """Label of each query by distance-weighted vote of its nearest neighbors.
 
     Parameters
@@ -32,12 +62,14 @@ def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
     labels : Tensor of shape (n_labeled,)
     n_neighbors : int
     n_labels : int
+    votes : Tensor of shape (n_labeled,), default=None
+        Of each neighbor; one by default.
 
     Returns
     -------
     Tensor of shape (n_queries,)
-        Equation 8: ``argmax_j sum_i 1/d_i [labels_i = j]``. A neighbor at distance 0
-        outweighs all others.
+        Equation 8: ``argmax_j sum_i v_i/d_i [labels_i = j]``, v_i being 1 there. A
+        neighbor at distance 0 outweighs all others.
     """
     # exact differences: the matrix-product form misses distance 0 by rounding
     distance = torch.cdist(
@@ -47,8 +79,10 @@ def nearest_neighbor_labels(queries, neighbors, labels, n_neighbors, n_labels):
         min(n_neighbors, len(neighbors)), dim=1, largest=False
     )
     weight = 1 / distance.clamp(min=1e-12)
-    votes = weight.new_zeros(len(queries), n_labels)
-    return votes.scatter_add_(1, labels[index], weight).argmax(1)
+    if votes is not None:
+        weight = weight * votes[index]
+    total = weight.new_zeros(len(queries), n_labels)
+    return total.scatter_add_(1, labels[index], weight).argmax(1)
 
 
 def count_neighbors(n_neighbors, n_labeled, n_labels):

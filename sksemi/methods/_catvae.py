@@ -45,7 +45,6 @@ from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
     lifted_structured_loss,
-    nearest_neighbor_labels,
 )
 from sksemi._nn.networks import ACTIVATIONS, Units, decoder, encoder, in_float64, mlp
 from sksemi._nn.precision import double
@@ -218,7 +217,7 @@ class CatVAE(nn.Module):
             if self.config.n_labels == n_clusters and self.config.image_shape is None:
                 view = with_mean_norm(view)  # which centers, being features, have not
             view = to_unit_norm(view)
-            assigned = self.assign(view, y, k)  # (n,)
+            assigned = self.unnamed.assign(view, y, k, epoch)  # (n,)
         representatives, clusters = self.unnamed.beside(features[:n_labeled], y, k)
         distance = feature_distances(
             features, representatives, clusters, n_clusters
@@ -252,14 +251,6 @@ class CatVAE(nn.Module):
         return alpha * labeled.sum() / max(len(labeled), 1) + (
             1 - alpha
         ) * unlabeled.sum() / max(len(unlabeled), 1)
-
-    @torch.no_grad()
-    def assign(self, features, y, n_neighbors):
-        """Clusters of a batch's rows: the labels given, then the nearest ones'."""
-        n, K = len(y), self.config.n_clusters
-        near, clusters = self.unnamed.beside(features[:n], y, n_neighbors)
-        nearest = nearest_neighbor_labels(features[n:], near, clusters, n_neighbors, K)
-        return torch.cat([y, nearest])
 
     @torch.no_grad()
     def before_epoch(self, data, epoch):

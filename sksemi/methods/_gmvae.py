@@ -47,7 +47,6 @@ from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
     lifted_structured_loss,
-    nearest_neighbor_labels,
 )
 from sksemi._nn.networks import (
     ACTIVATIONS,
@@ -78,6 +77,8 @@ HALVING_STEPS = 1200
 # weights, and the least and the largest weight. Of few columns a lower weight leaves z
 # unused, but a larger one than the least leads clusters without a label astray.
 PRECISION_SUM, PRECISIONS = 6400.0, (10.0, 100.0)
+# So many training steps are taught by given labels alone.
+FIRST_STEPS = 25
 # Least weight that "auto" gives the terms of labels that name every cluster: of a few
 # columns the bound gives up some against smaller ones.
 LEAST_HOLD = 10.0
@@ -124,8 +125,10 @@ class GMVAE(EnumeratedBounds, nn.Module):
         self.p_z = Gaussian(SideBySide(), K, g)
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
-        # What assigned labels count: little while labels come, or they confirm errors.
+        # Assigned labels count little while labels come, and nothing in the first
+        # steps: made by a network that knows none, they would confirm their errors.
         self.register_buffer("settled", torch.ones(()))
+        self.register_buffer("n_steps", torch.zeros(()))
         # without any label, there is no assignment
         self.unnamed = UnnamedCenters(config.n_labels or K, K, f)
         self.prior = None  # p(z|y) after training, if not the trained one
@@ -166,8 +169,12 @@ class GMVAE(EnumeratedBounds, nn.Module):
         }
         monitors = {"kl_z": kl_z.detach()}
         if self.config.n_labels:
-            assigned = self.assign(self.view(x, features), y)  # (n,)
-            weight = self.settled.expand(len(x)).clone()
+            k = count_neighbors(
+                self.config.n_neighbors, n_labeled, self.config.n_labels
+            )
+            view = self.view(x, features)
+            assigned = self.unnamed.assign(view, y, k, epoch)  # (n,)
+            weight = self.trust().expand(len(x)).clone()
             weight[:n_labeled] = 1
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
@@ -180,6 +187,13 @@ class GMVAE(EnumeratedBounds, nn.Module):
         return Loss(terms, monitors)
 
     @torch.no_grad()
+    def trust(self):
+        """Weight of assigned labels beside given ones, in [0, 1]."""
+        if self.training:
+            self.n_steps += 1
+        return self.settled * (self.n_steps > FIRST_STEPS)
+
+    @torch.no_grad()
     def view(self, x, features):
         """Features that labels are assigned by: with noise of their own for tables."""
         another = self.augment.changes_rows and self.config.image_shape is None
@@ -190,15 +204,6 @@ class GMVAE(EnumeratedBounds, nn.Module):
         if self.p_x.name == "mse":
             return (x - p_x.mean).square().sum(1)
         return -p_x.log_prob(x).sum(1)
-
-    @torch.no_grad()
-    def assign(self, features, y):
-        """Labels of a batch's rows: the given ones, then nearest neighbors'."""
-        n, K = len(y), self.config.n_clusters
-        k = count_neighbors(self.config.n_neighbors, n, self.config.n_labels)
-        near, clusters = self.unnamed.beside(features[:n], y, k)
-        nearest = nearest_neighbor_labels(features[n:], near, clusters, k, K)
-        return torch.cat([y, nearest])
 
     def before_epoch(self, data, epoch):
         """Units of the data, and where the clusters are that no label names."""

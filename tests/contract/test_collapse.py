@@ -14,6 +14,7 @@ from sklearn.datasets import (
     make_circles,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sksemi import CatVAEClusterer, GMVAEClusterer
@@ -206,3 +207,21 @@ def test_units_leave_rows_far_out_aside():
     torch.testing.assert_close(size, torch.full((3,), units.FARTHEST))
     assert (h[0] > 0).all()
     assert (h[1] < 0).all()
+
+
+@pytest.mark.parametrize("Estimator", [CatVAEClusterer, GMVAEClusterer])
+def test_a_label_of_more_rows_takes_none_of_the_others(Estimator):
+    """Three groups of 200 wide rows; one has 20 labels, two have 10."""
+    rng = np.random.RandomState(0)
+    y = np.arange(600) % 3
+    centers = rng.normal(size=(3, 200))
+    centers *= 3.5 / np.linalg.norm(centers, axis=1, keepdims=True)
+    X = centers[y] + rng.normal(size=(600, 200))
+    y_partial = np.full(600, -1)
+    for label, n in enumerate([20, 10, 10]):
+        y_partial[np.flatnonzero(y == label)[:n]] = label
+    est = Estimator(**SETTINGS, max_iter=20).fit(X, y_partial)
+    unlabeled = y_partial < 0
+    correct = np.mean(est.labels_[unlabeled] == y[unlabeled])
+    linear = LogisticRegression().fit(X[~unlabeled], y[~unlabeled])
+    assert correct > linear.score(X[unlabeled], y[unlabeled]) + 0.05

@@ -214,7 +214,8 @@ def test_dead_features_are_zero_with_finite_gradients():
         with torch.no_grad():
             model.f.bias.fill_(bias)
         model.zero_grad()
-        terms, *_ = loss_of(model, torch.rand(9, 6), torch.tensor([0, 1, 2]), None)
+        y = torch.tensor([0, 1, 2])
+        terms, *_ = loss_of(model, torch.rand(9, 6), y, torch.zeros(()))
         total = sum(terms.values())
         assert torch.isfinite(total)
         total.backward()
@@ -323,7 +324,7 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
     model = make_catvae(n_features=64, image_shape=(1, 8, 8), **settings).train()
     x, y = torch.rand(12, 64), torch.tensor([0, 1, 2, 0])
     encoded, views = [], []
-    embed, assign = model.embed, model.assign
+    embed, assign = model.embed, model.unnamed.assign
 
     def spy_on_embed(x):
         encoded.append(embed(x).detach())
@@ -333,7 +334,7 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings):
         views.append(view)
         return assign(view, *rest)
 
-    model.embed, model.assign = spy_on_embed, spy_on_assign
+    model.embed, model.unnamed.assign = spy_on_embed, spy_on_assign
     loss_of(model, x, y, torch.zeros(()))
     (view,) = views
     torch.testing.assert_close(view, nn.functional.normalize(encoded[-1]))
@@ -351,7 +352,7 @@ def test_no_gradient_through_the_assignment():
     model = make_catvae()
     features = unit_rows(9, 5).requires_grad_()
     y = torch.tensor([0, 1, 2])
-    assigned = model.assign(features, y, 1)
+    assigned = model.unnamed.assign(features, y, 1, torch.zeros(()))
     assert not assigned.requires_grad
     assert assigned[:3].tolist() == [0, 1, 2]
 
@@ -392,7 +393,7 @@ def test_centers_of_unnamed_clusters_are_those_of_kmeans(n_labels):
     y = y[y >= 0]
     labeled = means[y]
     queries = torch.cat([labeled, means])
-    assigned = model.assign(queries, y, 1)[len(y) :]
+    assigned = model.unnamed.assign(queries, y, 1, torch.zeros(()))[len(y) :]
     assert assigned[found].tolist() == list(range(n_labels, 4))
     assert assigned[:n_labels].tolist() == list(range(n_labels))
 
@@ -415,7 +416,9 @@ def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
     y = torch.zeros(5, dtype=torch.long)
     model.unnamed.centers.copy_(torch.tensor([[0.3, 0.0]]))
     features = torch.tensor([[-0.8, 0.0]] * 5 + [[0.0, 0.0]])
-    assert model.assign(features, y, 5).tolist() == [0] * 5 + [1]
+    assert model.unnamed.assign(features, y, 5, torch.zeros(())).tolist() == [0] * 5 + [
+        1
+    ]
     # with a single vote, it would have lost to the others of five
     once = torch.cat([features[:5], model.unnamed.centers])
     clusters = torch.tensor([0] * 5 + [1])

@@ -16,7 +16,7 @@ from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
-from sksemi.methods._gmvae import GMVAE, exponential_decay
+from sksemi.methods._gmvae import FIRST_STEPS, GMVAE, exponential_decay
 from tests.maths.helpers import data_of, loss_of, make
 
 
@@ -43,7 +43,9 @@ def make_gmvae(**changes):
         "input_noise": 0.0,
         "max_shift": 0,
     }
-    return make(GMVAE, arguments | changes)
+    model = make(GMVAE, arguments | changes)
+    model.n_steps.fill_(FIRST_STEPS + 1)  # assigned labels count as given ones
+    return model
 
 
 def tensor(values):
@@ -395,7 +397,9 @@ def test_row_order_in_a_batch_does_not_matter():
 def test_no_gradient_through_the_assignment():
     model = make_gmvae()
     features = torch.rand(9, 5, requires_grad=True)
-    assert not model.assign(features, torch.tensor([0, 1, 2])).requires_grad
+    assert not model.unnamed.assign(
+        features, torch.tensor([0, 1, 2]), 1, torch.zeros(())
+    ).requires_grad
 
 
 def test_without_labels_assignment_and_metric_are_absent():
@@ -415,7 +419,13 @@ def test_rows_near_a_center_are_taught_its_cluster():
     labeled = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 8], [0, 0, 9]])
     y = torch.tensor([0, 0, 1, 1])
     rows = torch.cat([labeled, centers + 0.1, labeled[[0, 3]] + 0.1])
-    assert model.assign(rows, y).tolist() == [*y.tolist(), 2, 3, 0, 1]
+    assert model.unnamed.assign(rows, y, 2, torch.zeros(())).tolist() == [
+        *y.tolist(),
+        2,
+        3,
+        0,
+        1,
+    ]
     # without a label there is no assignment, and no center
     assert len(make_gmvae(n_labels=0, n_clusters=4).unnamed.centers) == 0
 
@@ -460,6 +470,16 @@ def test_gaussian_likelihood_is_equivariant_to_units():
         bounds.append(model.bound(rows, noise))
     jacobian = 6 * math.log(10)
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)
+
+
+def test_the_first_steps_are_taught_by_given_labels_alone():
+    model = make_gmvae()
+    for step in (0, FIRST_STEPS - 1, FIRST_STEPS):
+        model.n_steps.fill_(step)
+        assert model.train().trust() == (step == FIRST_STEPS)
+        assert model.n_steps == step + 1
+        assert model.eval().trust() == (step == FIRST_STEPS)
+        assert model.n_steps == step + 1  # an evaluation is no step
 
 
 def test_unsettled_labels_are_taught_by_labeled_rows_alone():

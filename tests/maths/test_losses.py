@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from sksemi._nn.losses import (
     categorical_kl_to_uniform,
     count_neighbors,
+    even_votes,
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
@@ -50,6 +51,35 @@ def test_nearest_neighbor_labels_sklearn():
     oracle = KNeighborsClassifier(7, weights="distance").fit(X, y).predict(Q)
     ours = nearest_neighbor_labels(tensor(Q), tensor(X), torch.tensor(y), 7, 5)
     np.testing.assert_array_equal(ours, oracle)
+
+
+def test_votes_are_even():
+    y = torch.tensor([0, 0, 0, 2, 2, 4])
+    first, middle, later, last = (
+        even_votes(y, 5, torch.tensor(float(epoch))) for epoch in (0, 25, 50, 99)
+    )
+    sums = torch.zeros(5).scatter_add(0, y, first)
+    torch.testing.assert_close(sums, torch.tensor([2.0, 0, 2, 0, 2]))
+    torch.testing.assert_close(middle, first.sqrt())
+    assert later.tolist() == last.tolist() == [1] * 6
+    balanced = even_votes(torch.tensor([1, 0, 0, 1]), 2, torch.zeros(()))
+    assert balanced.tolist() == [1, 1, 1, 1]
+
+
+def test_rows_given_twice_win_nothing():
+    """If all vote: labels of repeated rows get no more of the others."""
+    torch.manual_seed(0)
+    X, y, Q = torch.randn(20, 3), torch.arange(20) % 3, torch.randn(200, 3)
+    more = torch.cat([torch.arange(20), *3 * [(y == 1).nonzero()[:, 0]]])
+    once, again = (
+        nearest_neighbor_labels(
+            Q, X[i], y[i], len(i), 3, even_votes(y[i], 3, torch.zeros(()))
+        )
+        for i in (torch.arange(20), more)
+    )
+    assert torch.equal(once, again)
+    uneven = nearest_neighbor_labels(Q, X[more], y[more], len(more), 3)
+    assert (uneven == 1).sum() > (again == 1).sum()
 
 
 def test_fewer_labeled_rows_than_neighbors():
