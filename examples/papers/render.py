@@ -1370,7 +1370,7 @@ as a table. One thread of a machine that did other work ({machines_of(lines)})."
             "--set max_iter=40 --sets satimage splice --strategies random auto "
             "--rows 600",
             "--sets splice --strategies random auto --rows 600",
-            "--set max_iter=10 --sets mnist --strategies random auto --seeds 3",
+            "--set max_iter=10 --sets mnist --strategies random auto",
         ),
         title("Goal"),
         """Half of the labels that random rows need, at the error of 40 random
