@@ -93,7 +93,7 @@ class Restarts:
         """Whether restarts run side by side: where nothing watches or joins them."""
         plan, callbacks = self.plan, getattr(self.estimator, "_skl_callbacks", ())
         alone = plan.resume is None and plan.ranks.size == 1 and not callbacks
-        return alone and self._n_jobs() > 1
+        return plan.n_init > 1 and alone and self._n_jobs() > 1
 
     def _n_jobs(self):
         return min(effective_n_jobs(self.estimator.n_jobs), self.plan.n_init)
@@ -103,18 +103,16 @@ class Restarts:
         plan = dataclasses.replace(self.plan, data=None)
         parallel = Parallel(
             n_jobs=self._n_jobs(),
-            return_as="generator_unordered",  # Ctrl-C keeps what is there
+            return_as="generator",  # in turn; Ctrl-C keeps the best so far
             mmap_mode="c",
         )
         jobs = (
             delayed(_train_alone)(self.estimator, plan, self._task(), number)
             for number in range(plan.n_init)
         )
-        first = plan.n_init  # the number of the best so far: the first of equals
-        for number, found in parallel(jobs):
-            if (found["loss"], number) < (self.lowest, first):
+        for found in parallel(jobs):
+            if self.kept is None or found["loss"] < self.lowest:
                 self._restore_best(found)
-                first = number
 
     def _task(self):
         return self.task.subcontext("restart", max_subtasks=self.plan.max_iter)
@@ -241,16 +239,15 @@ def _train_alone(estimator, plan, task, number):
 
     Returns
     -------
-    number : int
-    described : dict
-        Tensors on the CPU.
+    dict
+        As `_described`, with tensors on the CPU.
     """
     plan.data = estimator._data(plan.rows, plan.device)
     restarts = Restarts(estimator, plan, task, None, None)
     with seeded(restarts._seed_of(number), plan.device):
         trained = restarts._train(task)
         described = _described(trained, restarts._loss(trained.model))
-    return number, map_tensors(torch.Tensor.cpu, described)
+    return map_tensors(torch.Tensor.cpu, described)
 
 
 class Epochs:

@@ -125,6 +125,16 @@ def test_a_restart_that_diverges(digits):
     assert vars(est) == before
 
 
+def test_losses_that_cannot_be_compared(digits, monkeypatch):
+    """Of restarts whose evaluations are not finite, the first is kept, as in turn."""
+    X, _, y_partial = digits
+    one = quick(GMVAEClusterer).fit(X, y_partial)
+    monkeypatch.setattr(epochs, "evaluate", lambda *args, **kwargs: np.nan)
+    with joblib.parallel_config(backend="threading"):
+        est = quick(GMVAEClusterer, n_init=2, n_jobs=2).fit(X, y_partial)
+    assert_same_fit(est, one)
+
+
 def test_n_jobs_of_zero(digits):
     X, _, y_partial = digits
     with pytest.raises(ValueError, match="'n_jobs' parameter"):
