@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 
+from sksemi._engine.capturing import CapturedStep, is_worth_capturing
 from sksemi._engine.data import Minibatches
 from sksemi._engine.distributed import Ranks
 from sksemi._engine.seeds import get_rng_state, set_rng_state
@@ -114,6 +115,45 @@ class Steps:
         set_rng_state(state["rng"], self.device)
 
 
+class TrainingStep:
+    """One step: the loss of a batch, its gradients, and new weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+    optimizer : Optimizer
+    weights : dict of str to float
+        Of the terms of the loss.
+    epoch : Tensor of shape ()
+        The time that schedules go by.
+    ranks : Ranks
+
+    Attributes
+    ----------
+    names, terms : list of str
+        Of the values that a call returns, and of those among them that are minimized
+        or part of it.
+    """
+
+    def __init__(self, model, optimizer, weights, epoch, ranks):
+        self.model, self.optimizer, self.weights = model, optimizer, weights
+        self.epoch, self.ranks = epoch, ranks
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def __call__(self, batch):
+        """Take a step, and return its values: (n_values,)."""
+        loss = self.model.loss(batch, self.epoch)
+        total = minimized(loss, self.weights)
+        self.optimizer.zero_grad()
+        total.backward()
+        self.ranks.average([parameter.grad for parameter in self.parameters])
+        self.optimizer.step()
+        self.terms = ["loss", *loss.terms]
+        self.names = [*self.terms, *loss.monitors]
+        values = [total, *loss.terms.values(), *loss.monitors.values()]
+        return torch.stack(values).detach()
+
+
 def train(
     model,
     data,
@@ -183,9 +223,11 @@ def train(
         steps.set_state(state)
     weights = weights or {}
     ranks.share(model)
-    parameters = [p for p in model.parameters() if p.requires_grad]
     n_steps = max(ranks.gather(steps.batches.n_steps))
     epoch_tensor = torch.zeros((), device=steps.device)
+    step = TrainingStep(model, steps.optimizer, weights, epoch_tensor, ranks)
+    if is_worth_capturing(steps.device, n_steps * max_iter, ranks.size):
+        step = CapturedStep(step, steps.device)
     # An interrupted epoch is undone, so that what is kept is whole.
     whole = None
     interrupted = False
@@ -205,20 +247,12 @@ def train(
             model.train()
             totals = 0
             for _ in range(n_steps):
-                loss = model.loss(data.batch(*steps.batches.draw()), epoch_tensor)
-                total = minimized(loss, weights)
-                steps.optimizer.zero_grad()
-                total.backward()
-                ranks.average([parameter.grad for parameter in parameters])
-                steps.optimizer.step()
-                values = [total, *loss.terms.values(), *loss.monitors.values()]
-                totals = totals + torch.stack(values).detach()
+                totals = totals + step(data.batch(*steps.batches.draw()))
             ranks.average([totals])
             ranks.share(model)  # statistics of batch norm are each rank's own
-            names = ["loss", *loss.terms, *loss.monitors]
             means = (totals / n_steps).tolist()
-            row = {"epoch": epoch, **dict(zip(names, means, strict=True))}
-            _check_finite({name: row[name] for name in ["loss", *loss.terms]}, epoch)
+            row = {"epoch": epoch, **dict(zip(step.names, means, strict=True))}
+            _check_finite({name: row[name] for name in step.terms}, epoch)
             row["seconds"] = perf_counter() - start
             time += 1 if steps_per_epoch is None else n_steps / steps_per_epoch
             now = steps.get_state(epoch + 1, time) | {"weights": model.state_dict()}
