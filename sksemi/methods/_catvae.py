@@ -50,6 +50,7 @@ from sksemi._nn.networks import ACTIVATIONS, Units, decoder, encoder, in_float64
 from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
 from sksemi._nn.statistics import collect_statistics
+from sksemi._nn.trust import Trust
 from sksemi._validation import (
     AUTO,
     COUNT,
@@ -169,6 +170,7 @@ class CatVAE(nn.Module):
         if self.is_gaussian:
             self.units = Units(config.n_features)
         self.unnamed = UnnamedCenters(config.n_labels, K, dim)
+        self.trust = Trust()
 
     def bounded(self, x):
         """Rows to learn from: under "gaussian", those far outside are drawn in."""
@@ -223,15 +225,17 @@ class CatVAE(nn.Module):
             features, representatives, clusters, n_clusters
         )  # (n, K)
         distance = distance.gather(1, assigned[:, None])[:, 0]
+        error = assignment_loss(
+            c if self.config.assignment == "sample" else logits.softmax(1), assigned
+        )
+        weight = self.trust(len(x), n_labeled)
         terms = {
             "reconstruction": self.reconstruction(x, self.decode(features, c)).mean(),
             "categorical": categorical_loss(logits).mean(),
-            "assignment": assignment_loss(
-                c if self.config.assignment == "sample" else logits.softmax(1), assigned
-            ).mean(),
-            "feature": self.share(distance, n_labeled),
+            "assignment": (weight * error).sum() / weight.sum(),
+            "feature": self.share(weight * distance, n_labeled),
             "separation": lifted_structured_loss(
-                embedding, assigned, self.config.margin
+                embedding, assigned, self.config.margin, weight
             ),
         }
         monitors = {}

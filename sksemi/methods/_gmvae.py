@@ -59,6 +59,7 @@ from sksemi._nn.networks import (
 from sksemi._nn.precision import double
 from sksemi._nn.schedules import halving
 from sksemi._nn.statistics import collect_statistics
+from sksemi._nn.trust import Trust
 from sksemi._validation import (
     AUTO,
     COUNT,
@@ -77,8 +78,6 @@ HALVING_STEPS = 1200
 # weights, and the least and the largest weight. Of few columns a lower weight leaves z
 # unused, but a larger one than the least leads clusters without a label astray.
 PRECISION_SUM, PRECISIONS = 6400.0, (10.0, 100.0)
-# So many training steps are taught by given labels alone.
-FIRST_STEPS = 25
 # Least weight that "auto" gives the terms of labels that name every cluster: of a few
 # columns the bound gives up some against smaller ones.
 LEAST_HOLD = 10.0
@@ -125,10 +124,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
         self.p_z = Gaussian(SideBySide(), K, g)
         # Clusters start apart in z, so that knowing y serves the reconstruction.
         nn.init.normal_(self.p_z.mean.weight, std=4.0)
-        # Assigned labels count little while labels come, and nothing in the first
-        # steps: made by a network that knows none, they would confirm their errors.
-        self.register_buffer("settled", torch.ones(()))
-        self.register_buffer("n_steps", torch.zeros(()))
+        self.trust = Trust()
         # without any label, there is no assignment
         self.unnamed = UnnamedCenters(config.n_labels or K, K, f)
         self.prior = None  # p(z|y) after training, if not the trained one
@@ -174,8 +170,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
             )
             view = self.view(x, features)
             assigned = self.unnamed.assign(view, y, k, epoch)  # (n,)
-            weight = self.trust().expand(len(x)).clone()
-            weight[:n_labeled] = 1
+            weight = self.trust(len(x), n_labeled)
             error = F.cross_entropy(logits, assigned, reduction="none")
             terms["assignment"] = (weight * error).sum() / weight.sum()
             terms["metric"] = lifted_structured_loss(
@@ -185,13 +180,6 @@ class GMVAE(EnumeratedBounds, nn.Module):
                 agree = logits.detach().argmax(1) == assigned
                 monitors["agreement"] = agree[n_labeled:].float().mean()
         return Loss(terms, monitors)
-
-    @torch.no_grad()
-    def trust(self):
-        """Weight of assigned labels beside given ones, in [0, 1]."""
-        if self.training:
-            self.n_steps += 1
-        return self.settled * (self.n_steps > FIRST_STEPS)
 
     @torch.no_grad()
     def view(self, x, features):
@@ -207,7 +195,7 @@ class GMVAE(EnumeratedBounds, nn.Module):
 
     def before_epoch(self, data, epoch):
         """Units of the data, and where the clusters are that no label names."""
-        self.settled.fill_(data.settled)
+        self.trust.settled.fill_(data.settled)  # little, while labels come
         if epoch == 0:
             self.p_x.fit_units(data)
             self.augment.fit(data, self.p_x.encoded)

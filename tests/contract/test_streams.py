@@ -11,7 +11,7 @@ from tests.contract.estimators import quick
 
 
 def settled(est):
-    return est.model_.settled.item()
+    return est.model_.trust.settled.item()
 
 
 def part(digits, rows, labeled):

@@ -11,12 +11,14 @@ from torch import nn
 
 from sksemi._engine.training import minimized
 from sksemi._nn.losses import lifted_structured_loss, nearest_neighbor_labels
+from sksemi._nn.trust import FIRST_STEPS
 from sksemi.methods._catvae import (
     CatVAE,
     assignment_loss,
     categorical_loss,
     feature_distances,
     nearest_neighbor_accuracy,
+    to_unit_norm,
 )
 from tests.maths.helpers import data_of, loss_of, make
 
@@ -32,7 +34,7 @@ def unit_rows(n, dim, seed=0):
 
 
 def make_catvae(**settings):
-    return make(
+    model = make(
         CatVAE,
         {
             "n_features": 6,
@@ -55,6 +57,8 @@ def make_catvae(**settings):
         }
         | settings,
     )
+    model.trust.n_steps.fill_(FIRST_STEPS + 1)  # assigned labels count as given ones
+    return model
 
 
 TERMS = ("reconstruction", "categorical", "assignment", "feature", "separation")
@@ -423,3 +427,30 @@ def test_a_center_weighs_as_much_as_all_neighbors_of_a_label():
     once = torch.cat([features[:5], model.unnamed.centers])
     clusters = torch.tensor([0] * 5 + [1])
     assert nearest_neighbor_labels(features[5:], once, clusters, 5, 2).item() == 0
+
+
+def test_in_the_first_steps_labeled_rows_alone_teach_labels():
+    torch.manual_seed(0)
+    model = make_catvae().eval()
+    model.trust.n_steps.zero_()
+    x, y = torch.rand(12, 6), torch.tensor([0, 1, 2, 0])
+    terms = loss_of(model, x, y, torch.tensor(0.0)).terms
+    with torch.no_grad():
+        embedding = model.embed(x[:4])
+        features = to_unit_norm(embedding)
+        error = assignment_loss(model.q_c(features).softmax(1), y).mean()
+        distance = feature_distances(features, features, y, 3)
+        own = distance.gather(1, y[:, None]).mean()
+        separation = lifted_structured_loss(embedding, y, 1.0)
+    torch.testing.assert_close(terms["assignment"], error)
+    torch.testing.assert_close(terms["feature"], 0.6 * own)
+    torch.testing.assert_close(terms["separation"], separation)
+
+
+def test_without_labels_all_clusters_teach_from_the_first_step():
+    torch.manual_seed(0)
+    model = make_catvae(n_labels=0).train()
+    model.trust.n_steps.zero_()
+    model.unnamed.centers.copy_(torch.rand(3, 5))
+    terms = loss_of(model, torch.rand(12, 6), NO_LABELS, torch.tensor(0.0)).terms
+    assert all(terms[name] > 0 for name in ("assignment", "feature", "separation"))

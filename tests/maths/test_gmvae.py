@@ -16,7 +16,8 @@ from sksemi._nn.losses import (
     lifted_structured_loss,
     nearest_neighbor_labels,
 )
-from sksemi.methods._gmvae import FIRST_STEPS, GMVAE, exponential_decay
+from sksemi._nn.trust import FIRST_STEPS
+from sksemi.methods._gmvae import GMVAE, exponential_decay
 from tests.maths.helpers import data_of, loss_of, make
 
 
@@ -44,7 +45,7 @@ def make_gmvae(**changes):
         "max_shift": 0,
     }
     model = make(GMVAE, arguments | changes)
-    model.n_steps.fill_(FIRST_STEPS + 1)  # assigned labels count as given ones
+    model.trust.n_steps.fill_(FIRST_STEPS + 1)  # assigned labels count as given ones
     return model
 
 
@@ -472,21 +473,11 @@ def test_gaussian_likelihood_is_equivariant_to_units():
     torch.testing.assert_close(bounds[0] - jacobian, bounds[1], rtol=1e-4, atol=1e-3)
 
 
-def test_the_first_steps_are_taught_by_given_labels_alone():
-    model = make_gmvae()
-    for step in (0, FIRST_STEPS - 1, FIRST_STEPS):
-        model.n_steps.fill_(step)
-        assert model.train().trust() == (step == FIRST_STEPS)
-        assert model.n_steps == step + 1
-        assert model.eval().trust() == (step == FIRST_STEPS)
-        assert model.n_steps == step + 1  # an evaluation is no step
-
-
 def test_unsettled_labels_are_taught_by_labeled_rows_alone():
     torch.manual_seed(0)
     model = make_gmvae().eval()
     x, y = torch.rand(12, 6), torch.tensor([0, 1, 2, 0])
-    model.settled.fill_(0.0)
+    model.trust.settled.fill_(0.0)
     terms = loss_of(model, x, y, torch.tensor(0.0)).terms
     with torch.no_grad():
         features = model.encode(x[:4])
