@@ -1580,6 +1580,9 @@ def differences_table(lines):
             ]
             row.append(f"{np.mean(gains):+.1f} ({len(gains)})" if gains else r"\-")
         rows.append(row)
+    if len(rows) == 1:  # down the page
+        pairs = zip(sets, rows[0][2:], strict=True)
+        return table(["set", "points"], [list(pair) for pair in pairs])
     return table(["class", "changed", *sets], rows)
 
 
