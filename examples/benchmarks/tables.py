@@ -439,13 +439,13 @@ def section(lines, labels, half):
         body.append(
             [
                 method,
+                short(np.mean(own)) if len(own) == len(sets) else r"\-",
+                f"{rank[method]:.1f}" if method in rank else r"\-",
+                f"{np.mean(time_of):.1f}" if time_of else r"\-",
                 *(
                     short(accuracy[method, s]) if (method, s) in accuracy else r"\-"
                     for s in sets
                 ),
-                short(np.mean(own)) if len(own) == len(sets) else r"\-",
-                f"{rank[method]:.1f}" if method in rank else r"\-",
-                f"{np.mean(time_of):.1f}" if time_of else r"\-",
             ]
         )
     title = f"{half.capitalize()} sets"
@@ -453,7 +453,7 @@ def section(lines, labels, half):
     parts = [
         f"{title}\n{'~' * len(title)}",
         f"Seeds: {' to '.join(map(str, dict.fromkeys((n_seeds[0], n_seeds[-1]))))}.",
-        table(["method", *sets, "mean", "rank", "seconds"], body),
+        table(["method", "mean", "rank", "seconds", *sets], body),
     ]
     others = LABELS_ALONE if labels else {"k-means": None}
     by = 0.01 if labels else 0.02
