@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sksemi import CatVAEClusterer, GMVAEClusterer
 from sksemi._engine.collapse import apart_from_labels
 from sksemi._engine.data import Data
+from sksemi._nn import trust
 from sksemi._nn.networks import Units
 from sksemi.datasets import mask_labels
 from sksemi.metrics import clustering_accuracy
@@ -145,7 +146,7 @@ def test_a_fit_may_be_better_than_a_line():
 
 
 @pytest.mark.slow
-def test_wide_noisy_rows_without_noise_on_them():
+def test_wide_noisy_rows_taught_at_once_and_without_noise(monkeypatch):
     """Unlabeled rows are lost to one class or another, and by default they are not."""
     X, y = load_digits(return_X_y=True)
     rng = np.random.default_rng(1)
@@ -153,7 +154,10 @@ def test_wide_noisy_rows_without_noise_on_them():
     W = Z @ rng.normal(size=(64, 765)) / 8 + 3 * rng.normal(size=(len(Z), 765))
     W, y = StandardScaler().fit_transform(W[:700]), y[:700]
     y_partial = mask_labels(y, 100, random_state=1)
-    lost, message = told(CatVAEClusterer, W, y_partial, max_iter=60, input_noise=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(trust, "FIRST_STEPS", 0)
+        settings = {"max_iter": 60, "input_noise": 0.0}
+        lost, message = told(CatVAEClusterer, W, y_partial, **settings)
     assert "in the class that a linear model of the labels predicts" in message
     assert lost.history_[-1]["agreement"] > 0.9  # which looks well
     est, nothing = told(CatVAEClusterer, W, y_partial, max_iter=60)
