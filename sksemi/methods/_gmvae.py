@@ -150,7 +150,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
     def loss(self, batch, epoch):
         """Terms and monitors of a batch, whose first rows have labels."""
         y, n_labeled = batch.y, len(batch.y)
-        x = self.augment.shift(self.p_x.bounded(batch.x))
+        unshifted = self.p_x.bounded(batch.x)
+        x = self.augment.shift(unshifted)
         features = self.encode(x)  # (n, f)
         logits = self.q_y(features)  # (n, K)
         temperature = exponential_decay(epoch, *temperature_schedule(self.config))
@@ -168,7 +169,8 @@ class GMVAE(EnumeratedBounds, nn.Module):
             k = count_neighbors(
                 self.config.n_neighbors, n_labeled, self.config.n_labels
             )
-            view = self.view(x, features)
+            another = self.augment.changes_rows and n_labeled < len(x)
+            view = self.view(unshifted) if another else features
             assigned = self.unnamed.assign(view, y, k, epoch)  # (n,)
             weight = self.trust(len(x), n_labeled)
             error = F.cross_entropy(logits, assigned, reduction="none")
@@ -182,10 +184,15 @@ class GMVAE(EnumeratedBounds, nn.Module):
         return Loss(terms, monitors)
 
     @torch.no_grad()
-    def view(self, x, features):
-        """Features that labels are assigned by: with noise of their own for tables."""
-        another = self.augment.changes_rows and self.config.image_shape is None
-        return self.encode(x) if another else features
+    def view(self, x):
+        """Features that labels are assigned by: another view than is trained on.
+
+        Taught what it just saw, the network would agree before it is right. Images are
+        seen as they are, tables with noise of their own.
+        """
+        if self.config.image_shape is None:
+            return self.encode(x)
+        return self.g(self.p_x.encoded(x))
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""

@@ -374,6 +374,40 @@ def test_terms_of_the_loss():
     assert float(minimized(loss, weights)) == pytest.approx(total, rel=1e-4)
 
 
+@pytest.mark.parametrize("image_shape", [None, (1, 8, 8)], ids=["table", "image"])
+@pytest.mark.parametrize(
+    "settings", [{"max_shift": 1}, {"input_noise": 0.1}, {}], ids=str
+)
+def test_labels_are_assigned_in_a_view_of_its_own(settings, image_shape):
+    """An image as it is, a table with other noise; without noise the same features."""
+    torch.manual_seed(0)
+    model = make_gmvae(n_features=64, image_shape=image_shape, **settings).train()
+    x, y = torch.rand(12, 64), torch.tensor([0, 1, 2, 0])
+    encoded, views = [], []
+    g, assign = model.g, model.unnamed.assign
+    g.register_forward_hook(lambda *args: encoded.append(args[2].detach()))
+
+    def spy_on_assign(view, *rest):
+        views.append(view)
+        return assign(view, *rest)
+
+    model.unnamed.assign = spy_on_assign
+    loss_of(model, x, y, torch.zeros(()))
+    (view,) = views
+    trained, last = encoded[0], encoded[-1]
+    assert torch.equal(view, last)
+    is_random = "input_noise" in settings or (image_shape and settings)
+    assert len(encoded) == (2 if is_random else 1)
+    is_clean = torch.allclose(view, g(x), atol=1e-6)
+    assert is_clean == (image_shape is not None or not is_random)
+    if is_random:
+        assert not torch.allclose(trained, view, atol=1e-3)
+    # with every row labeled there is nothing to find
+    encoded.clear()
+    loss_of(model, x[:4], y, torch.zeros(()))
+    assert len(encoded) == 1
+
+
 def test_row_order_in_a_batch_does_not_matter():
     """Terms without draws exactly; the others with q(z) narrow and q(y) sure."""
     torch.manual_seed(0)
