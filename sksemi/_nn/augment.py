@@ -79,6 +79,15 @@ class Augment(nn.Module):
             return x + self.deviation * torch.randn_like(x)
         return x
 
+    def view(self, x):
+        """Rows of the view that labels are assigned in: (n, n_features) -> the same.
+
+        Another than is trained on: a network that is taught what it just saw agrees
+        before it is right. Tables have noise of their own; images, of which a shift
+        is another view, have none.
+        """
+        return self.noise(x) if self.image_shape is None else x
+
 
 def first_rows(data, encoded):
     """Rows of the first parts, as the encoder sees them: (n, n_features)."""

@@ -212,10 +212,9 @@ class CatVAE(nn.Module):
         c = F.gumbel_softmax(logits, self.config.temperature)
         k = count_neighbors(self.config.n_neighbors, n_labeled, self.config.n_labels)
         with torch.no_grad():
-            # labels are assigned in another view, so that the network is not taught
-            # what it just saw: unshifted, with noise of its own
-            another = self.augment.changes_rows and n_labeled < len(x)
-            view = self.embed(batch.x) if another else embedding
+            view = embedding
+            if self.augment.changes_rows and n_labeled < len(x):
+                view = self.f(self.augment.view(self.encoded(batch.x))).relu()
             if self.config.n_labels == n_clusters and self.config.image_shape is None:
                 view = with_mean_norm(view)  # which centers, being features, have not
             view = to_unit_norm(view)
@@ -372,8 +371,8 @@ class CatVAEClusterer(ReconstructMixin, DeepClusterer):
         "auto" is, for tables, the median distance of a row to its nearest other row
         over the square root of the number of features, and at least 0.2; 0.1 for
         images that are also shifted, and 0.03 for others. With noise or shifts, labels
-        of a batch are assigned in a separate view: unshifted, with new noise. Not in
-        the paper.
+        of a batch are assigned in a separate view: of images as they are, of tables
+        with new noise. Not in the paper.
 
     max_shift : int or "auto", default="auto"
         Images are shifted at random by up to this many pixels in training. "auto" is

@@ -169,8 +169,10 @@ class GMVAE(EnumeratedBounds, nn.Module):
             k = count_neighbors(
                 self.config.n_neighbors, n_labeled, self.config.n_labels
             )
-            another = self.augment.changes_rows and n_labeled < len(x)
-            view = self.view(unshifted) if another else features
+            view = features
+            if self.augment.changes_rows and n_labeled < len(x):
+                with torch.no_grad():
+                    view = self.g(self.augment.view(self.p_x.encoded(unshifted)))
             assigned = self.unnamed.assign(view, y, k, epoch)  # (n,)
             weight = self.trust(len(x), n_labeled)
             error = F.cross_entropy(logits, assigned, reduction="none")
@@ -182,17 +184,6 @@ class GMVAE(EnumeratedBounds, nn.Module):
                 agree = logits.detach().argmax(1) == assigned
                 monitors["agreement"] = agree[n_labeled:].float().mean()
         return Loss(terms, monitors)
-
-    @torch.no_grad()
-    def view(self, x):
-        """Features that labels are assigned by: another view than is trained on.
-
-        Taught what it just saw, the network would agree before it is right. Images are
-        seen as they are, tables with noise of their own.
-        """
-        if self.config.image_shape is None:
-            return self.encode(x)
-        return self.g(self.p_x.encoded(x))
 
     def reconstruction(self, x, p_x):
         """L_R of each row: squared error, or minus the log-likelihood."""

@@ -18,7 +18,7 @@ from sksemi._nn.losses import (
 )
 from sksemi._nn.trust import FIRST_STEPS
 from sksemi.methods._gmvae import GMVAE, exponential_decay
-from tests.maths.helpers import data_of, loss_of, make
+from tests.maths.helpers import check_view, data_of, loss_of, make
 
 
 def make_gmvae(**changes):
@@ -383,29 +383,16 @@ def test_labels_are_assigned_in_a_view_of_its_own(settings, image_shape):
     torch.manual_seed(0)
     model = make_gmvae(n_features=64, image_shape=image_shape, **settings).train()
     x, y = torch.rand(12, 64), torch.tensor([0, 1, 2, 0])
-    encoded, views = [], []
-    g, assign = model.g, model.unnamed.assign
-    g.register_forward_hook(lambda *args: encoded.append(args[2].detach()))
-
-    def spy_on_assign(view, *rest):
-        views.append(view)
-        return assign(view, *rest)
-
-    model.unnamed.assign = spy_on_assign
-    loss_of(model, x, y, torch.zeros(()))
-    (view,) = views
-    trained, last = encoded[0], encoded[-1]
-    assert torch.equal(view, last)
     is_random = "input_noise" in settings or (image_shape and settings)
-    assert len(encoded) == (2 if is_random else 1)
-    is_clean = torch.allclose(view, g(x), atol=1e-6)
-    assert is_clean == (image_shape is not None or not is_random)
-    if is_random:
-        assert not torch.allclose(trained, view, atol=1e-3)
-    # with every row labeled there is nothing to find
-    encoded.clear()
-    loss_of(model, x[:4], y, torch.zeros(()))
-    assert len(encoded) == 1
+    check_view(
+        lambda n: loss_of(model, x[:n], y, torch.zeros(())),
+        model.g,
+        model.unnamed,
+        lambda out: out,
+        x,
+        is_random,
+        is_clean=image_shape is not None or not is_random,
+    )
 
 
 def test_row_order_in_a_batch_does_not_matter():
