@@ -473,8 +473,8 @@ class GMVAEClusterer(GenerativeMixin, DeepClusterer):
     The main differences from the paper, all but the first parameters: q(z|x, y) is
     measured from the mean of p(z|y), whose clusters start apart; pixels are summed, not
     averaged, so that z stays in use; the weights of the other terms are raised to
-    balance this; rows are shifted and noised in training; p(z|y) is fitted once more
-    after training.
+    balance this; rows are shifted and noised in training, and labels are assigned in
+    another view of them; p(z|y) is fitted once more after training.
 
     References
     ----------
