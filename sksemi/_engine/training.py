@@ -267,6 +267,7 @@ def train(
         warn_user(f"Training interrupted by user after {len(history)} whole epochs.")
         restore(model, whole, steps.device)
         interrupted = True
+    step = None  # a graph and its memory
     ranks.once(partial(conclude, model, data), model)
     model.eval()
     return whole | {"interrupted": interrupted}, history

@@ -1,5 +1,6 @@
 """Replays of a captured step are the step; without a capture it is taken as it is."""
 
+import random
 import warnings
 
 import numpy as np
@@ -142,6 +143,130 @@ def test_a_graph_of_something_else_is_not_used(pretend):
     with pytest.warns(UserWarning, match="captured as a CUDA graph.*differ"):
         model, _ = trained(Counting)
     assert model.n_steps == 24 + 1  # all by the host, and the capture
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("share", [0, -1], ids=["frozen", "reversed"])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_graph_that_moves_weights_elsewhere_is_not_used(
+    Estimator, share, pretend, monkeypatch
+):
+    """All else that a step changes, counters among it, is as it should be."""
+    capture = capturing.CapturedStep._capture
+
+    def wrong(self, batch):
+        capture(self, batch)
+        replay = self.replay
+
+        @torch.no_grad()
+        def replay_elsewhere():
+            weights = list(self.step.model.parameters())
+            before = [weight.clone() for weight in weights]
+            replay()
+            for weight, old in zip(weights, before, strict=True):
+                weight.copy_(old + share * (weight - old))
+
+        self.replay = replay_elsewhere
+
+    monkeypatch.setattr(capturing.CapturedStep, "_capture", wrong)
+    pretend()
+    X, y = rows_of("table", "few")
+    with pytest.warns(UserWarning, match="captured as a CUDA graph.*differ"):
+        quick(Estimator, n_clusters=12, max_iter=8, batch_size=40).fit(X, y)
+
+
+class Drawing(Line):
+    """Numbers that the host draws: a graph would repeat them."""
+
+    def loss(self, batch, epoch):
+        loss = super().loss(batch, epoch)
+        return loss._replace(factors={"error": self.draw()})
+
+
+class OfPython(Drawing):
+    draw = staticmethod(random.random)
+
+
+class OfNumpy(Drawing):
+    draw = staticmethod(np.random.random_sample)
+
+
+class Restless(Line):
+    """A buffer that is another tensor after every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(1))
+        self.old = []  # memory of its own
+
+    def loss(self, batch, epoch):
+        self.old.append(self.shift)
+        self.shift = self.shift + 1
+        return super().loss(batch, epoch)
+
+
+class Late(Line):
+    """A weight whose first gradient comes after the first steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.other = nn.Parameter(torch.tensor([1.0]))
+
+    def loss(self, batch, epoch):
+        loss = super().loss(batch, epoch)
+        if self.n_steps <= capturing.N_FIRST:
+            return loss
+        return Loss({"error": loss.terms["error"] + self.other.square().sum()}, {})
+
+
+class Large(Line):
+    """A step without memory beside its graph."""
+
+    def loss(self, batch, epoch):
+        loss = super().loss(batch, epoch)
+        if capturing.HOLDERS and self.n_steps == capturing.N_FIRST + 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss
+
+
+@pytest.mark.parametrize(
+    ("Model", "why"),
+    [
+        (OfPython, "draws random numbers"),
+        (OfNumpy, "draws random numbers"),
+        (Restless, "another one at every step"),
+        (Late, "first gradient"),
+        (Large, "no memory"),
+    ],
+)
+def test_what_a_graph_cannot_hold_is_taken_as_it_is(Model, why, pretend):
+    def seeded():
+        random.seed(0)
+        np.random.seed(0)
+        return trained(Model)
+
+    model, errors = seeded()
+    pretend()
+    with pytest.warns(UserWarning, match=f"captured as a CUDA graph.*{why}"):
+        captured, errors_captured = seeded()
+    for own, other in zip(model.parameters(), captured.parameters(), strict=True):
+        assert torch.equal(own, other)
+    assert errors_captured == errors
+    assert not capturing.HOLDERS
+
+
+def test_no_capture_beside_another_graph(pretend):
+    """Another fit's graph draws from the generator that a capture changes."""
+    model, errors = trained(Line)
+    replays = pretend()
+    other = capturing.CapturedStep.__new__(capturing.CapturedStep)
+    capturing.HOLDERS.add(other)
+    captured, errors_captured = trained(Line)
+    assert (captured.slope, errors_captured) == (model.slope, errors)
+    assert not replays
+    del other
+    trained(Line)
+    assert replays
 
 
 @pytest.mark.gpu
