@@ -1462,7 +1462,7 @@ def trials_page():
     last = [x for x in lines if x["changed"] in FEW_COLUMNS_TRIALS]
     return joined(
         head_of("trials"),
-        title("Trials on tables", "="),
+        title("Trials", "="),
         """Trials that led to the present defaults on tables: accuracy on validation
 rows with 10 labels per class, mean over the number of seeds in parentheses, of the
 earlier code with the changes named. "all changes" is what the defaults became. "wide"
