@@ -124,10 +124,10 @@ def same_draws(lines):
         if not x["changed"]
     }
     rows = [
-        [dataset, str(seed), f"{errors[dataset, seed, 'ours, one view']:.2f}"]
-        + [f"{error:.2f}"]
+        [dataset, str(seed), f"{before:.2f}", f"{error:.2f}"]
         for (dataset, seed, recipe), error in errors.items()
-        if recipe == "ours" and (dataset, seed, "ours, one view") in errors
+        if recipe == "ours"
+        and (before := errors.get((dataset, seed, "ours, one view"))) is not None
     ]
     if not rows:
         return []

@@ -22,34 +22,32 @@ def data_of(x, codes=None):
     return Data(x, torch.full((len(x),), -1) if codes is None else codes, 1.0)
 
 
-def check_view(loss, encoder, unnamed, features_of, x, is_random, is_clean):
-    """Check what a batch's labels are assigned in.
+def check_view(model, encoder, features_of):
+    """Check what a batch's labels are assigned in, by a model of 64 columns.
 
     Parameters
     ----------
-    loss : callable
-        Of the first n rows of ``x``, of which four are labeled.
+    model : nn.Module
     encoder : nn.Module
-    unnamed : UnnamedCenters
-        Assigns the labels.
+        Its network from rows to features.
     features_of : callable
         From what ``encoder`` returns to the features that labels are assigned by.
-    x : Tensor of shape (n_rows, n_features)
-    is_random : bool
-        Whether rows are noised or shifted.
-    is_clean : bool
-        Whether the view is of rows as they are.
     """
+    x, y = torch.rand(12, 64), torch.tensor([0, 1, 2, 0])
+    is_image = model.config.image_shape is not None
+    is_shifted = is_image and model.config.max_shift > 0
+    is_random = is_shifted or model.config.input_noise > 0
+    is_clean = is_image or not is_random
     encoded, views = [], []
     encoder.register_forward_hook(lambda *args: encoded.append(args[2].detach()))
-    assign = unnamed.assign
+    assign = model.unnamed.assign
 
     def spy(view, *rest):
         views.append(view)
         return assign(view, *rest)
 
-    unnamed.assign = spy
-    loss(len(x))
+    model.unnamed.assign = spy
+    loss_of(model, x, y, torch.zeros(()))
     (view,) = views
     trained, last = features_of(encoded[0]), features_of(encoded[-1])
     torch.testing.assert_close(view, last)
@@ -59,5 +57,5 @@ def check_view(loss, encoder, unnamed, features_of, x, is_random, is_clean):
         assert not torch.allclose(trained, view, atol=1e-3)
     # with every row labeled there is nothing to find
     encoded.clear()
-    loss(4)
+    loss_of(model, x[:4], y, torch.zeros(()))
     assert len(encoded) == 1
