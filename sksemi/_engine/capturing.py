@@ -73,7 +73,7 @@ class CapturedStep:
         """Take a step, and return its values."""
         if self.replay is not None and self._place(batch) == self.place:
             for tensor, new in zip(self.batch, batch, strict=True):
-                if tensor is not None:
+                if torch.is_tensor(tensor):
                     tensor.copy_(new)
             self.replay()
             self.n_vain = 0
@@ -125,7 +125,8 @@ class CapturedStep:
 
     def _capture(self, batch):
         self.n_vain += 1
-        self.batch = type(batch)(*(t if t is None else t.clone() for t in batch))
+        fields = (t.clone() if torch.is_tensor(t) else t for t in batch)
+        self.batch = type(batch)(*fields)
         optimizer, host = self.step.optimizer, host_state()
         known = {id(parameter) for parameter in optimizer.state}
         try:
@@ -166,7 +167,7 @@ class CapturedStep:
     def _place(self, batch):
         """Return what a graph holds on to: shapes of rows, addresses of the model."""
         model = self.step.model
-        shapes = [None if tensor is None else tensor.shape for tensor in batch]
+        shapes = [t.shape if torch.is_tensor(t) else t for t in batch]
         tensors = [*model.parameters(), *model.buffers()]
         return shapes, [tensor.data_ptr() for tensor in tensors]
 

@@ -25,12 +25,26 @@ class Batch(NamedTuple):
     """Rows of a training step.
 
     ``x`` (n_rows, n_features) of float32; ``y`` the labels of the first ``len(y)``
-    rows, which may be none; ``parents`` (n_rows,) coarse labels of all rows, or None.
+    rows, which may be none; ``parents`` (n_rows,) coarse labels of all rows, or None;
+    ``n_extra`` so many of the labeled rows are here only for their labels.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     parents: torch.Tensor | None = None
+    n_extra: int = 0
+
+    def fair(self):
+        """Index of rows that have labels as often as all rows have: (n,), or a slice.
+
+        Few labeled rows may be half of every batch. All but ``n_extra`` of them, drawn
+        anew at each call, stand beside the unlabeled ones as they do among all rows.
+        """
+        n = len(self.y)
+        if self.n_extra in (0, n):
+            return slice(self.n_extra, None)
+        labeled = torch.rand(n, device=self.x.device).argsort()[self.n_extra :]
+        return torch.cat([labeled, torch.arange(n, len(self.x), device=self.x.device)])
 
 
 class Part(NamedTuple):
@@ -92,10 +106,10 @@ class Data:
         x = self.x[index.to(self.x.device)].to(self.device, torch.float32)
         return x if self.scale == 1 else x / self.scale
 
-    def batch(self, index, y):
-        """Rows of a step, of which the first have labels y."""
+    def batch(self, index, y, n_extra=0):
+        """Rows of a step, of which the first have labels y: see `Batch`."""
         parents = None if self.parents is None else self.parents[index]
-        return Batch(self.rows(index), y, parents)
+        return Batch(self.rows(index), y, parents, n_extra)
 
     def parts(self):
         """Yield all rows once, in parts of nearly equal size.
@@ -197,6 +211,11 @@ class Minibatches:
         self.n_labeled = min(batch_size // 2, len(labeled))
         self.n_pool = min(batch_size - self.n_labeled, len(pool))
         self.n_steps = math.ceil(len(pool) / self.n_pool)
+        # labeled rows of a step beyond their share: all, if the pool has them too
+        share = 0
+        if len(pool) < len(y) - n_past:
+            share = round(int((labeled >= n_past).sum()) * self.n_pool / len(pool))
+        self.n_extra = max(0, self.n_labeled - share)
         classes = y[labeled]
         counts = classes.bincount()
         starts = counts.cumsum(0) - counts
@@ -223,14 +242,16 @@ class Minibatches:
             Rows of the training set, labeled ones first.
         y : Tensor of shape (n_labeled,) or (n_pool,) if every row is labeled
             Labels of the first rows.
+        n_extra : int
+            So many of the labeled rows are more than these are among all rows.
         """
         while len(self.order) < self.n_pool:
             self.order = torch.cat([self.order, self.shuffled()])
         index, self.order = self.order[: self.n_pool], self.order[self.n_pool :]
         if self.all_labeled:
-            return index, self.y[index]
+            return index, self.y[index], 0
         index = torch.cat([self.draw_labeled(), index])
-        return index, self.y[index[: self.n_labeled]]
+        return index, self.y[index[: self.n_labeled]], self.n_extra
 
     def shuffled(self):
         """Rows of the next blocks of the pool in random order: (n,).

@@ -93,7 +93,7 @@ def test_steps_are_static(n_unlabeled, counts, batch_size):
     expected = min(batch_size // 2, n_labeled)
     expected += min(batch_size - expected, n_unlabeled or sum(counts))
     for _ in range(3):
-        index, labels = batches.draw()
+        index, labels, _ = batches.draw()
         assert len(index) == expected
         assert torch.equal(y[index[: len(labels)]], labels)
         assert (labels >= 0).all()
@@ -107,7 +107,7 @@ def test_labeled_draws_are_balanced():
     y = make_y(100, 50, 3, 20)
     batches = Minibatches(y, 24)
     for _ in range(50):
-        index, labels = batches.draw()
+        index, labels, _ = batches.draw()
         counts = labels.bincount(minlength=3)
         assert counts[1] == 3  # all that there are
         assert counts.sum() == 12
@@ -251,6 +251,41 @@ def test_parts_of_the_data(n, parts):
     assert max(sizes) - min(sizes) <= 1
 
 
+@pytest.mark.parametrize(
+    ("n_unlabeled", "n_of_class", "n_past", "n_labeled", "share"),
+    [
+        (59_900, 10, 0, 100, 0),  # a sixth of a row
+        (700, 10, 0, 100, 14),
+        (700, 10, 600, 100, 14),  # of the rows that are new, as many have labels
+        (200, 100, 0, 100, 100),  # 500 would be fair
+        (0, 10, 0, 100, 100),  # all have labels
+        (500, 0, 0, 0, 0),
+    ],
+)
+def test_a_fair_sample_has_labeled_rows_as_often_as_others(
+    n_unlabeled, n_of_class, n_past, n_labeled, share
+):
+    torch.manual_seed(0)
+    y = make_y(n_unlabeled, *[n_of_class] * 10)
+    if n_past:
+        y = torch.cat([torch.full((n_past,), -1), y])
+    batches = Minibatches(y, 200, n_past=n_past)
+    data = Data(torch.arange(len(y))[:, None].float(), y, 1.0)
+    seen = torch.zeros(len(y))
+    for _ in range(50):
+        batch = data.batch(*batches.draw())
+        fair = torch.arange(len(batch.x))[batch.fair()]
+        assert (fair < n_labeled).sum() == share
+        assert len(fair.unique()) == len(fair)
+        # and every unlabeled one
+        assert torch.equal(fair[share:], torch.arange(len(batch.y), len(batch.x)))
+        seen[batch.x[fair, 0].long()] += 1
+    if 0 < share < n_labeled:  # any of them, within five standard deviations
+        p = share / (y >= 0).sum()
+        error = seen[y >= 0] - 50 * p
+        assert (error.abs() < 5 * (50 * p * (1 - p)) ** 0.5).all()
+
+
 def test_a_pool_of_all_rows():
     """Every row passes once per epoch, beside the labeled draws."""
     torch.manual_seed(0)
@@ -258,16 +293,17 @@ def test_a_pool_of_all_rows():
     batches = Minibatches(y, 12, pool="all")
     assert (batches.n_labeled, batches.n_pool, batches.n_steps) == (6, 6, 7)
     steps = [batches.draw() for _ in range(19)]
-    passed = torch.cat([index[6:] for index, _ in steps])[: 3 * 38].split(38)
+    passed = torch.cat([index[6:] for index, _, _ in steps])[: 3 * 38].split(38)
     for rows in passed:
         assert torch.equal(rows.sort().values, torch.arange(38))
-    for index, labels in steps:
+    for index, labels, n_extra in steps:
+        assert n_extra == 6  # the pool has their share
         assert torch.equal(y[index[:6]], labels)
 
 
 def test_a_pool_of_all_rows_that_all_have_labels():
     y = make_y(0, 10, 10)
-    index, labels = Minibatches(y, 8, pool="all").draw()
+    index, labels, _ = Minibatches(y, 8, pool="all").draw()
     assert len(index) == 8
     assert torch.equal(y[index[:4]], labels)
 
