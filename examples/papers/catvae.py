@@ -62,8 +62,9 @@ if __name__ == "__main__":
     args = parser(
         __doc__.splitlines()[0],
         ["mnist", "fashion-mnist", "usps", "svhn"],
-        "the 1 of equation 16, which is inside the sum, and batch norm's statistics "
-        "from all rows",
+        "the 1 of equation 16, which is inside the sum, labeled rows that are "
+        "reconstructed only as often as others, and batch norm's statistics from all "
+        "rows",
     )
     args = args.set_defaults(epochs=100) or args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]

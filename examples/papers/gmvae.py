@@ -82,8 +82,9 @@ if __name__ == "__main__":
         __doc__.splitlines()[0],
         ["mnist", "fashion-mnist", "usps", "svhn"],
         "z counted from the mean of p(z|y) and means that start apart, rows that count "
-        "once in the metric term, batch norm's statistics from all rows, and training "
-        "on all training rows, not 80 percent",
+        "once in the metric term, labeled rows in the bound only as often as others, "
+        "batch norm's statistics from all rows, and training on all training rows, not "
+        "80 percent",
     )
     args = args.parse_args()
     args.script = sys.argv[0].rsplit("/", 1)[-1]

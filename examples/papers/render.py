@@ -1530,7 +1530,8 @@ without shift or noise, became the default of both. "Average weights" are an exp
 average over the steps. What a decay of .9 gains beyond that is little more than its
 standard error; longer averages gain on Fashion-MNIST and harm on MNIST. Labeled rows,
 half of a batch, need not be reconstructed so often: without most of them, a step takes
-about a fifth less time, at no loss in these runs; it is not built.""",
+about a fifth less time, at no loss in these runs: the default of both, for images. A
+step on a table would gain little.""",
         differences_table(of_trial("view of images")),
         title("Tried, not built"),
         """Accuracy minus that of the defaults with the same seeds, in points, with the
