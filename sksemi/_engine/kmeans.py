@@ -19,6 +19,9 @@ from sksemi._nn.losses import even_votes, nearest_neighbor_labels
 # or fewer if these have more values.
 MAX_ROWS = 10_000
 START_ROWS, START_VALUES = 4_000, 8_000_000
+# Runs from different starts, of which the best is kept; of many clusters fewer, so that
+# their time no longer grows: a run of 1,000 takes that of ten of 100.
+MOST_RUNS, RUN_CLUSTERS = 10, 1_000
 
 
 class UnnamedCenters(nn.Module):
@@ -74,7 +77,7 @@ class UnnamedCenters(nn.Module):
         most = max(min(START_ROWS, START_VALUES // data.x.shape[1]), 2 * n_clusters)
         rows, means, rng = collect_features(both, data, self.n_labels, most)
         rows, features = np.split(rows, [columns["x"]], axis=1)
-        kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(rows)
+        kmeans = best_kmeans(rows, n_clusters, rng)
         of_cluster = [features[kmeans.labels_ == k] for k in range(n_clusters)]
         centers = [(own if len(own) else features).mean(0) for own in of_cluster]
         order = named_first(kmeans.cluster_centers_, means[present, : columns["x"]])
@@ -107,6 +110,12 @@ class UnnamedCenters(nn.Module):
             features[n:], near, clusters, n_neighbors, self.n_clusters, votes
         )
         return torch.cat([y, nearest])
+
+
+def best_kmeans(features, n_clusters, rng):
+    """Fit k-means from several starts: ten of up to 100 clusters, one of 1,000."""
+    n_init = min(MOST_RUNS, max(1, RUN_CLUSTERS // n_clusters))
+    return KMeans(n_clusters, n_init=n_init, random_state=rng).fit(features)
 
 
 @torch.no_grad()
@@ -166,7 +175,7 @@ def start_from_kmeans(layer, encode, data, n_clusters, n_labels):
     n_labels : int
     """
     hidden, means, rng = collect_features(encode, data, n_labels)
-    kmeans = KMeans(n_clusters, n_init=10, random_state=rng).fit(hidden)
+    kmeans = best_kmeans(hidden, n_clusters, rng)
     centers = kmeans.cluster_centers_
     centers = centers[named_first(centers, means)]
     scatter = max(kmeans.inertia_ / len(hidden), 1e-12)

@@ -59,3 +59,23 @@ def test_of_wide_rows_few_are_copied(monkeypatch):
     x, y = torch.rand(500, 40), torch.arange(500) % 2
     UnnamedCenters(2, 3, 40).find(same, same, data_of(x, y), 0)
     assert copied == [50]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("n_clusters", "n_runs"), [(2, 10), (100, 10), (300, 3), (1000, 1)]
+)
+def test_many_clusters_take_as_long_as_few(n_clusters, n_runs, monkeypatch):
+    """The best of ten runs of k-means up to 100 clusters, then fewer."""
+    x = np.random.RandomState(0).rand(1000, 2)
+    runs = []
+
+    class Spy(kmeans.KMeans):
+        def fit(self, X):
+            runs.append(self.n_init)
+            return super().fit(X)
+
+    monkeypatch.setattr(kmeans, "KMeans", Spy)
+    best = kmeans.best_kmeans(x, n_clusters, np.random.RandomState(0))
+    assert runs == [n_runs]
+    assert len(best.cluster_centers_) == n_clusters
