@@ -163,7 +163,7 @@ class WrongQZ(nn.Module):
 def test_bounds_are_ordered_when_the_posterior_is_wrong():
     model = toy()
     model.q_z = WrongQZ()
-    noise = torch.randn(5_000, 1, generator=torch.Generator().manual_seed(0)).double()
+    noise = torch.randn(2_000, 1, generator=torch.Generator().manual_seed(0)).double()
     x = tensor([[X_TOY]])
     loose = model.bound(x, noise).item()
     tight = model.importance_weighted_bound(x, noise).item()
@@ -172,7 +172,7 @@ def test_bounds_are_ordered_when_the_posterior_is_wrong():
     assert tight == pytest.approx(exact, abs=0.05)
     # mean over blocks of few draws lies between
     few = np.mean(
-        [model.importance_weighted_bound(x, e).item() for e in noise[:2000].split(4)]
+        [model.importance_weighted_bound(x, e).item() for e in noise[:800].split(4)]
     )
     assert loose < few < exact
 

@@ -71,6 +71,7 @@ def test_labels_name_blobs(blobs, fitted_blobs):
     assert fitted_blobs.score(X, y) > 0.95
 
 
+@pytest.mark.slow
 def test_fourth_of_four_blobs_is_found_with_labels_for_three(blobs):
     X, y = blobs
     y_partial = mask_labels(y, 40, random_state=0)

@@ -75,6 +75,7 @@ def test_every_row_labeled(digits):
     assert est.score(X_test, y_test) > 0.96
 
 
+@pytest.mark.slow
 def test_digits_without_labels(digits):
     """As good as k-means on the pixels, and no cluster lost."""
     X, _, y, _ = digits

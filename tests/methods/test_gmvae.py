@@ -222,7 +222,7 @@ class Net(nn.Sequential):
 
 def test_callable_network(digits):
     X, X_test, y, y_test = digits
-    est = GMVAEClusterer(network=Net, random_state=0, max_iter=60)
+    est = GMVAEClusterer(network=Net, random_state=0, max_iter=30)
     est.fit(X, mask_labels(y, 100, random_state=0))
     assert isinstance(est.model_.g, Net)
     assert est.score(X_test, y_test) > 0.7

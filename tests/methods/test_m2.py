@@ -32,7 +32,7 @@ def digits():
 @pytest.fixture(scope="module")
 def fitted_digits(digits):
     X, _, y, _ = digits
-    est = M2Generator(random_state=0, max_iter=60)
+    est = M2Generator(random_state=0, max_iter=40)
     return est.fit(X, mask_labels(y, 50, random_state=0))
 
 
