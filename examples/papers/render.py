@@ -955,13 +955,13 @@ def streams_table():
             *(mean_sd([x[how] for x in runs], 3) for how in ("fit", "stream")),
             mean_sd([x["stream"] - x["fit"] for x in runs], 3),
             str(len(runs)),
-            str(runs[0]["epochs"]),
+            str(epochs),
             joined_numbers(x["passes"] for x in runs),
             joined_numbers(x["fit_steps"] for x in runs),
             joined_numbers(x["stream_steps"] for x in runs),
         ]
-        for (data, method, size), runs in sorted(
-            by(lines, "data", "method", "size").items()
+        for (data, method, size, epochs), runs in sorted(
+            by(lines, "data", "method", "size", "epochs").items()
         )
     ]
     header = ["data", "class", "fit", "stream", "difference", "seeds", "epochs"]
